@@ -1,0 +1,53 @@
+/*
+ * bytes -> lines. A cursor over a piece of a file that is held in memory: finds whole lines, skips blank ones and NUL
+ * runs, passes over lines above the limit without keeping them. A last line without newline is left where it is: the
+ * caller goes on from `consumed` when more has come, so a partial line waits as an offset.
+ */
+#ifndef SHIPPER_FRAME_H
+#define SHIPPER_FRAME_H
+
+#include "liblog/base/slice.h"
+
+#include <stdint.h>
+
+enum frame_kind {
+    FRAME_LINE,     /* a whole line; `line` is without newline, `size` with it */
+    FRAME_BLANK,    /* white space, NULs or nothing: counted, skipped */
+    FRAME_TOO_LONG, /* a line above the limit has ended (or, with `last`, the rest of it): `line` is its first 4 KiB at most */
+    FRAME_PARTIAL,  /* bytes without newline at the end; not consumed */
+    FRAME_END,      /* nothing is left */
+};
+
+struct frame {
+    enum frame_kind kind;
+    struct slice line;
+    uint64_t offset; /* of the first byte, in the source */
+    uint64_t size;   /* bytes of the source that it takes, newline included */
+};
+
+enum { FRAME_HEAD_KEPT_MAX = 4096 };
+
+struct framer {
+    struct slice piece;    /* set by framer_feed() */
+    size_t at;             /* consumed of `piece` */
+    uint64_t offset;       /* of piece.data[at] in the source */
+    uint64_t line_max;
+    bool skipping;         /* inside a line above the limit, whose head was at skip_offset */
+    uint64_t skip_offset;
+    uint32_t head_size;
+    char head[FRAME_HEAD_KEPT_MAX];
+};
+
+/* Starts at `offset` of a source, at the beginning of a line. `line_max` bytes, newline not counted. */
+void framer_init(struct framer *framer, uint64_t offset, uint64_t line_max);
+
+/* Gives the next piece, which begins at the framer's offset and stays as it is until framer_next() said FRAME_END or
+ * FRAME_PARTIAL. What was partial must come again at the front. */
+void framer_feed(struct framer *framer, struct slice piece);
+
+struct frame framer_next(struct framer *framer);
+
+/* Takes the partial rest as a line (the file is finished): FRAME_LINE, FRAME_BLANK, FRAME_TOO_LONG or FRAME_END. */
+struct frame framer_last(struct framer *framer);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * A source is one stream of bytes that a program wrote into one file, whatever the file is called today. Here is the
+ * evidence by which it is known again, and the pure decision which known source a file is (docs/tail.md's table).
+ * Offsets are in decompressed bytes, also for .gz and .zst.
+ */
+#ifndef SHIPPER_SOURCE_H
+#define SHIPPER_SOURCE_H
+
+#include "liblog/base/uuid.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { SOURCE_HEAD_BYTES_MAX = 1024, SOURCE_MARKER_BYTES_MAX = 256, SOURCE_HASH_SIZE = 16, SOURCE_PATH_MAX = 4096 };
+
+/* The hash of the `size` bytes that end at (marker) or begin with (head) a place. size 0: nothing to compare. */
+struct source_hash {
+    uint32_t size;
+    uint8_t hash[SOURCE_HASH_SIZE]; /* SHA-256, its first 16 bytes */
+};
+
+struct source_evidence {
+    uint64_t device;
+    uint64_t inode;
+    int64_t birth_ns;          /* 0 where the file system has none */
+    int64_t modified_ns;
+    uint64_t size;             /* of the file as it lies there, compressed or not */
+    bool compressed;
+    bool finished;             /* read to its end, and no more can come */
+    uint64_t offset;           /* where `marker` ends: the statistics' position */
+    struct source_hash head;
+    struct source_hash marker;
+};
+
+/* What is kept of a source in the database, and what it is called there. */
+struct source_record {
+    char id[UUID_TEXT_SIZE + 1];
+    char path[SOURCE_PATH_MAX]; /* where it was last seen */
+    struct source_evidence evidence;
+};
+
+/* Evidence as text for the table `source` (one JSON object), and back. 0, or -1 when it is not that. */
+enum { SOURCE_EVIDENCE_TEXT_MAX = 512 };
+void source_evidence_to_text(char out[static SOURCE_EVIDENCE_TEXT_MAX], const struct source_evidence *evidence);
+int source_evidence_from_text(const char *text, struct source_evidence *ret_evidence);
+
+void source_hash_bytes(struct source_hash *ret_hash, const void *bytes, uint32_t size);
+bool source_hash_equal(const struct source_hash *a, const struct source_hash *b);
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * The files of one shipper: which there are (discover), which source each is (source), and their bytes by position.
+ *
+ * Sequence: tail_new; then again and again tail_look (finds, recognises, drops what is gone) and, for each source that
+ * tail_next gives, source_read at the positions that the pipeline keeps; tail_free. Everything runs on one thread.
+ *
+ * A source stays open while it can still grow or has unread bytes; a deleted one is read to its end through the open
+ * descriptor. One bad file (EACCES, EIO, EMFILE) is reported, tried again at the next look, and stops no other.
+ */
+#ifndef SHIPPER_TAIL_H
+#define SHIPPER_TAIL_H
+
+#include "config.h"
+#include "problem.h"
+#include "source.h"
+
+#include "liblog/base/slice.h"
+
+/* The consumers of a source that have positions of their own: the statistics, then the outputs in their order. */
+enum { LANE_STATS = 0, LANE_COUNT_MAX = 1 + CONFIG_OUTPUTS_MAX };
+
+/* What the pipeline counts for a source; the store adds them up for good. */
+struct source_counters {
+    uint64_t records, rejected, copies, bad_time, utf8, lost_bytes, blank;
+};
+
+struct source {
+    struct source_record record;      /* id, path, evidence; tail keeps them up to date */
+    const struct config_input *input; /* borrowed from the configuration */
+    uint64_t position[LANE_COUNT_MAX];
+    struct source_counters counters;  /* since the last commit; the pipeline adds, and clears after a commit */
+    int64_t last_time_ns;             /* time of the last record read by the statistics: stands in for a bad one */
+    bool is_new;                      /* never committed yet */
+    bool changed;                     /* to be written at the next commit */
+    struct source_file *file;         /* tail's own: descriptor, decompressor; NULL while it cannot be read */
+};
+
+/* What lies behind the bytes that source_read gave. */
+enum source_end {
+    SOURCE_MORE,     /* more is there now */
+    SOURCE_WAIT,     /* the end of a live file: more may come */
+    SOURCE_FINISHED, /* the end, for good: an older generation, a compressed file, a deleted one, or --once */
+    SOURCE_BROKEN,   /* cannot be read now (or, compressed and damaged, beyond here); others go on */
+};
+
+struct tail;
+
+struct tail_options {
+    const struct config_input *inputs; /* borrowed as long as the tail lives */
+    int input_count;
+    bool once;                         /* read to the size each file has when first seen, then SOURCE_FINISHED */
+    const char *const *own_files;      /* paths that are this program's own output, log or state: never inputs */
+    int own_file_count;
+    const struct source_record *known; /* from the store; copied */
+    int known_count;
+};
+
+/* 0, or a negative error. */
+int tail_new(const struct tail_options *options, struct problem *ret_problem, struct tail **ret_tail);
+void tail_free(struct tail *tail);
+
+/*
+ * Looks at the folders and files again. `now_ns` is the wall clock. `on_problem` (may be NULL) is told each file that
+ * could not be read, once until it changes. Returns the number of sources that are new, or a negative error.
+ */
+int tail_look(struct tail *tail, int64_t now_ns,
+              void (*on_problem)(void *context, const struct problem *problem), void *context);
+
+/* How many files match the patterns now; after tail_look. */
+int tail_matched(const struct tail *tail);
+
+/* How many matched files could not be read at the last look, and the exit code the first of them asks for (77 or 74). */
+int tail_unreadable(const struct tail *tail, enum exit_code *ret_code);
+
+/*
+ * The sources in the order in which they must be read: within a family (app.log.2.gz, app.log.1, app.log) oldest first.
+ * `after` is NULL for the first. A source whose older brother is not read to its end by every lane may still be given;
+ * source_is_blocked tells, for one lane.
+ */
+struct source *tail_next(struct tail *tail, const struct source *after);
+bool source_is_blocked(const struct tail *tail, const struct source *source, int lane);
+
+/*
+ * Up to `size` bytes of the source from `offset` on into `memory`. 0 with *ret_size (0 only at an end) and what lies behind them,
+ * or a negative error. Plain files are read by position; compressed ones in a stream that starts again when
+ * `offset` lies behind it.
+ */
+int source_read(struct source *source, uint64_t offset, void *memory, size_t size, size_t *ret_size,
+                enum source_end *ret_end, struct problem *ret_problem);
+
+/* The statistics stand at `offset`, and `recent` are the last (up to 256) bytes before it: renews the marker. */
+void source_moved(struct source *source, uint64_t offset, struct slice recent);
+
+/* How much is unread for a lane: bytes as they lie in the file (for compressed files, 0 when read to the end, else its size). */
+uint64_t source_unread_bytes(const struct source *source, int lane);
+
+/* A descriptor that becomes readable when something may have changed (inotify); -1 where there is none: look by time. */
+int tail_watch_fd(const struct tail *tail);
+
+#endif
