@@ -62,6 +62,11 @@ static inline uint64_t next_to(uint64_t ends, uint64_t space, uint64_t *carry)
     return next;
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static bool is_hex(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
@@ -180,7 +185,7 @@ static bool close_empty(const struct grammar *grammar, uint64_t closes)
 {
     for (; closes; closes &= closes - 1) {
         const char *text = grammar->text.data + grammar->at + lowest(closes);
-        while (text[-1] == ' ' || text[-1] == '\t' || text[-1] == '\n' || text[-1] == '\r')
+        while (is_space(text[-1]))
             text--;
         if (text[-1] != '{' && text[-1] != '[')
             return false;
@@ -215,9 +220,9 @@ static inline bool order_is_good(struct grammar *grammar, const struct tokens *t
     wrong |= ((t->scalar & ~scalar_before) | t->open) & ~value;
     wrong |= t->colon & ~colon;
     wrong |= t->comma & (~next | r->outer);
-    uint64_t close_early = t->close & ~next;
-    return !wrong && (!close_early || close_empty(grammar, close_early & (key | value)) == true) &&
-           !(close_early & ~(key | value));
+    uint64_t early = t->close & ~next;
+    wrong |= early & ~(key | value);
+    return !wrong && (!early || close_empty(grammar, early));
 }
 
 static const char *skip_digits(const char *text, const char *end)
@@ -335,18 +340,12 @@ static void cut_mask(struct scan_mask *mask, size_t size)
     mask->high &= there;
 }
 
-static struct slice without_space(struct slice text)
-{
-    while (text.size && memchr(" \t\r\n", *text.data, 4))
-        text = slice_from(text.data + 1, text.size - 1);
-    return text;
-}
-
 void grammar_init(struct grammar *grammar, struct slice text, scan_mask_function *mask)
 {
-    struct slice begin = without_space(text);
     *grammar = (struct grammar){.text = text, .mask = mask, .carry = {.want_value = 1}};
-    grammar->is_object = begin.size && *begin.data == '{';
+    while (grammar->begin < text.size && is_space(text.data[grammar->begin]))
+        grammar->begin++;
+    grammar->is_object = grammar->begin < text.size && text.data[grammar->begin] == '{';
 }
 
 static enum grammar_result finish(const struct grammar *grammar)

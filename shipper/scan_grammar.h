@@ -32,6 +32,7 @@ struct grammar_carry {
 
 struct grammar {
     struct slice text;
+    size_t begin;              /* of the first byte that is no white space */
     size_t at;                 /* bytes checked; a multiple of the block size but at the end */
     scan_mask_function *mask;
     bool is_object;            /* the text begins with { : marks are reported */
