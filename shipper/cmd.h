@@ -14,7 +14,7 @@ struct command {
     command_function *run;
 };
 
-command_function cmd_run, cmd_check, cmd_report, cmd_stats, cmd_recover, cmd_explain;
+command_function cmd_run, cmd_check, cmd_report, cmd_stats, cmd_runs, cmd_recover, cmd_explain;
 
 /* Prints "shipper: CODE: text" on stderr and returns the error's exit code. */
 enum exit_code cmd_fail(const struct problem *problem);
