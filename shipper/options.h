@@ -1,6 +1,7 @@
 /*
- * The command line of one command, as a table: names, arguments, bounds and help stand in it once, and the parser,
- * the messages and `--help` come from it. Targets are the command's own variables; what they hold before is the default.
+ * The command line of one command, as a table: names, arguments, bounds and help stand in it once, and the
+ * parser, the messages and `--help` come from it. Targets are the command's own variables; what they hold
+ * before is the default.
  *
  *     enum { FORMAT_TABLE, FORMAT_JSON };
  *     const char *file = NULL;
@@ -19,9 +20,10 @@
  *     if (r != 0)
  *         return options_end(r, &problem);
  *
- * `--help` and `-h` need no entry. Options and arguments may be mixed; `--` ends the options; `-` is an argument.
- * `--name value`, `--name=value`, `-c value`, `-cvalue` and, for flags, `-abc` are understood. An option given
- * twice takes the last value.
+ * `--help` and `-h` need no entry. Options and arguments may be mixed; `--` ends the options; `-` is an
+ * argument.
+ * `--name value`, `--name=value`, `-c value`, `-cvalue` and, for flags, `-abc` are understood. An option
+ * given twice takes the last value.
  */
 #ifndef SHIPPER_OPTIONS_H
 #define SHIPPER_OPTIONS_H
@@ -41,7 +43,8 @@ enum option_kind {
     OPTION_CHOICE,   /* to.choice, the index of the value in `argument`, "table|json|csv" */
 };
 
-/* A point in time as given: absolute, or so long before a reference that is known only later (--until, now). */
+/* A point in time as given: absolute, or so long before a reference that is known only later (--until, now).
+ */
 struct option_moment {
     bool is_given;
     bool is_span;
@@ -85,9 +88,9 @@ struct arguments {
 };
 
 /*
- * 0 with all targets set; OPTIONS_HELP when help was asked for, and nothing else was looked at; or a negative error
- * (USE_001: option or argument unknown, missing or too many; VAL_001: value that cannot be), targets then being set in
- * part. Either way the command ends with options_end().
+ * 0 with all targets set; OPTIONS_HELP when help was asked for and is now on stdout; or a negative error
+ * (USE_001: an option or argument that is unknown, missing or too many; VAL_001: a value that cannot be),
+ * targets then being set in part. When it is not 0, the command ends with options_end().
  */
 enum { OPTIONS_HELP = 1 };
 int options_parse(const struct option_set *set, int argc, char **argv, struct arguments *ret_arguments,
