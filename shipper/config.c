@@ -46,7 +46,6 @@ static const struct setting *find_top(const char *name)
 static void element_defaults(const char *list, void *element)
 {
     const struct section *section = find_top(list)->section;
-    section_release(section, element);
     memset(element, 0, section->element_size);
     section_defaults(section, element);
 }
@@ -60,6 +59,35 @@ static void release_paths(struct config_input *input)
     input->path_count = input->exclude_count = 0;
 }
 
+static void release_inputs(struct config *config)
+{
+    for (int i = 0; i < config->input_count; i++)
+        section_release(find_top("inputs")->section, &config->inputs[i]);
+    config->input_count = 0;
+}
+
+/* A shell may have expanded a pattern to many files: what one input cannot hold goes on in the next. */
+static int add_path(struct config *config, const char *path, struct problem *ret_problem)
+{
+    struct config_input *input = &config->inputs[config->input_count - 1];
+    if (input->path_count == CONFIG_PATHS_MAX) {
+        struct config_input *next = &config->inputs[config->input_count];
+        *next = *input;
+        next->path_count = 0;
+        next->service = NULL;
+        config->input_count++;
+        int r = copy_text(input->service, &next->service, ret_problem);
+        if (r < 0)
+            return r;
+        input = next;
+    }
+    input->paths[input->path_count] = NULL;
+    int r = copy_text(path, &input->paths[input->path_count], ret_problem);
+    if (r == 0)
+        input->path_count++;
+    return r;
+}
+
 /*
  * The arguments become the only input. With one input in the file they are read in its way (format, keys), so
  * that a configuration can be tried on a file at hand; with several it would be a guess which, so they are
@@ -67,20 +95,17 @@ static void release_paths(struct config_input *input)
  */
 static int use_paths(struct config *config, const struct config_flags *flags, struct problem *ret_problem)
 {
-    struct config_input *input = &config->inputs[0];
-    const struct section *section = find_top("inputs")->section;
-    for (int i = 1; i < config->input_count; i++)
-        section_release(section, &config->inputs[i]);
-    if (config->input_count != 1)
-        element_defaults("inputs", input);
-    config->input_count = 1;
-    release_paths(input);
-    input->exact = true;
+    if (config->input_count != 1) {
+        release_inputs(config);
+        element_defaults("inputs", &config->inputs[0]);
+        config->input_count = 1;
+    }
+    release_paths(&config->inputs[0]);
+    config->inputs[0].exact = true;
     for (int i = 0; i < flags->path_count; i++) {
-        int r = copy_text(flags->paths[i], &input->paths[i], ret_problem);
+        int r = add_path(config, flags->paths[i], ret_problem);
         if (r < 0)
             return r;
-        input->path_count++;
     }
     return 0;
 }

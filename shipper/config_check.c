@@ -5,31 +5,34 @@
 #include <string.h>
 #include <strings.h>
 
-static bool has_key(struct reader *reader, yaml_node_t *node, const char *name)
+static yaml_node_t *find_value(struct reader *reader, yaml_node_t *node, const char *name)
 {
     for (const yaml_node_pair_t *at = node->data.mapping.pairs.start; at < node->data.mapping.pairs.top;
          at++) {
         const yaml_node_t *key = yaml_document_get_node(reader->document, at->key);
         if (key->type == YAML_SCALAR_NODE && strcmp((const char *)key->data.scalar.value, name) == 0)
-            return true;
+            return yaml_document_get_node(reader->document, at->value);
     }
-    return false;
+    return NULL;
 }
 
 /* A required setting that is there but wrong was reported already. */
 static void require(struct reader *reader, const struct place *place, yaml_node_t *node, const char *name,
                     const char *what)
 {
-    if (!has_key(reader, node, name))
+    if (!find_value(reader, node, name))
         report_add(reader->report, ERR_CFG_007, place, "`%s` is missing: %s", name, what);
 }
 
 void check_input(struct reader *reader, const struct place *place, yaml_node_t *node, void *element)
 {
-    struct config_input *input = element;
+    (void)element;
     require(reader, place, node, "paths", "the patterns of files to follow");
-    if (has_key(reader, node, "paths") && input->path_count == 0 && reader->report->count == 0)
-        report_add(reader->report, ERR_CFG_004, place, "`paths` is empty; at least one pattern would do");
+    const yaml_node_t *paths = find_value(reader, node, "paths");
+    bool is_empty = paths && paths->type == YAML_SEQUENCE_NODE &&
+                    paths->data.sequence.items.start == paths->data.sequence.items.top;
+    if (is_empty)
+        report_add(reader->report, ERR_CFG_007, place, "`paths` is empty; at least one pattern would do");
 }
 
 static void check_name(struct reader *reader, const struct place *place, const struct config_output *output)
@@ -79,7 +82,7 @@ void check_output(struct reader *reader, const struct place *place, yaml_node_t 
     if (output->type == OUTPUT_KAFKA) {
         require(reader, place, node, "brokers", "such as localhost:9092");
         require(reader, place, node, "topic", "where records go");
-    } else if (has_key(reader, node, "type"))
+    } else if (find_value(reader, node, "type"))
         check_no_kafka_keys(reader, place, node);
 }
 

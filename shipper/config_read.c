@@ -124,9 +124,10 @@ static void take_text(struct report *report, const struct place *place, const st
                       const char *text, void *base)
 {
     /* `${NAME:-}` is how to say: as by default, unless NAME is set. */
-    if (!text[0] && setting->type == SETTING_TEXT)
+    bool is_default = !text[0] && setting->type == SETTING_TEXT && !setting->is_required;
+    if (is_default)
         return;
-    if (setting_read_text(setting, text, base) == 0)
+    if (text[0] && setting_read_text(setting, text, base) == 0)
         return;
     char wanted[SETTING_WANTED_SIZE];
     setting_wanted(setting, wanted);

@@ -57,6 +57,7 @@ static const char *const copies_words[] = {"skip", "count", NULL};
 
 static const struct setting input_settings[] = {
     {.name = "paths",
+     .is_required = true,
      .type = SETTING_TEXTS,
      .offset = IN_INPUT(paths),
      .count_offset = IN_INPUT(path_count),
@@ -140,11 +141,13 @@ static const char *const timestamp_words[] = {[TIMESTAMP_EVENT] = "event", [TIME
 
 static const struct setting output_settings[] = {
     {.name = "name",
+     .is_required = true,
      .type = SETTING_TEXT,
      .offset = IN_OUTPUT(name),
      .help = "The name under which the database keeps the output's positions. Required.",
      .example = {"out", "lake"}},
     {.name = "type",
+     .is_required = true,
      .type = SETTING_CHOICE,
      .offset = IN_OUTPUT(type),
      .words = type_words,
@@ -164,12 +167,14 @@ static const struct setting output_settings[] = {
      .words = output_start_words,
      .help = "Where a new output begins: where the statistics stand, or with all there is in the files."},
     {.name = "brokers",
+     .is_required = true,
      .type = SETTING_TEXT,
      .offset = IN_OUTPUT(brokers),
      .is_kafka = true,
      .help = "Kafka's bootstrap servers. Required.",
      .example = {NULL, "localhost:9092"}},
     {.name = "topic",
+     .is_required = true,
      .type = SETTING_SPECIAL,
      .functions = &topic_functions,
      .is_kafka = true,

@@ -59,6 +59,7 @@ struct setting {
     uint64_t minimum, maximum;
     const struct section *section;             /* SETTING_SECTION, SETTING_LIST */
     const struct setting_functions *functions; /* SETTING_SPECIAL */
+    bool is_required;                          /* where the key belongs, it must be there and not be empty */
     bool is_kafka;                             /* belongs to outputs of type kafka only */
     const char *help;                          /* sentences */
     /* What the example file shows, as YAML. Lists have two elements there; elsewhere only the first is used.

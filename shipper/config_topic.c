@@ -1,5 +1,7 @@
 /* What an output of type kafka has besides plain settings: the topic, fixed or by a table, and librdkafka's
  * properties. */
+#define _GNU_SOURCE /* strcasestr */
+
 #include "config_expand.h"
 #include "config_read.h"
 #include "config_special.h"
