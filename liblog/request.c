@@ -5,8 +5,7 @@
 
 #include <stdio.h>
 
-/* --- traceparent (W3C Trace Context, section 3.2)
- * ---------------------------------------------------------------------- */
+/* --- traceparent (W3C Trace Context, section 3.2) ------------------------------------------------------- */
 
 enum {
     TRACEPARENT_CHARS = 55,
@@ -141,8 +140,7 @@ static void fill(struct caller_request *request, const ll_request *given, const 
     pack(request, text);
 }
 
-/* --- the public calls
- * -------------------------------------------------------------------------------------------------------- */
+/* --- the public calls ----------------------------------------------------------------------------------- */
 
 void ll_request_begin(const ll_request *request)
 {
