@@ -225,8 +225,9 @@ static bool family_is_known(const struct tail *tail, const struct found_file *fo
     size_t folder_size = slash ? (size_t)(slash + 1 - found->family) : 0;
 
     for (int i = 0; i < tail->known.count; i++) {
-        const char *path = tail->known.items[i].path;
-        if (!path || strncmp(path, found->family, folder_size) != 0 || strchr(path + folder_size, '/'))
+        const struct known *known = &tail->known.items[i];
+        const char *path = known->source ? known->source->record.path : known->path;
+        if ((known->source && known->source->is_new) || strncmp(path, found->family, folder_size) != 0 || strchr(path + folder_size, '/'))
             continue;
         generation_of(slice_of(path + folder_size), live_name);
         if (strcmp(live_name, found->family + folder_size) == 0)
