@@ -25,8 +25,8 @@ struct unzip {
     int fd;
     int errno_value;
     enum member member;
-    enum unzip_state ended;  /* UNZIP_MORE while it goes on, else the state that stays */
-    uint64_t read_offset;    /* of the compressed byte behind the input */
+    enum unzip_state ended; /* UNZIP_MORE while it goes on, else the state that stays */
+    uint64_t read_offset;   /* of the compressed byte behind the input */
     uint64_t offset;
     unsigned char input[INPUT_SIZE];
 };
@@ -135,7 +135,8 @@ static enum unzip_state step(struct unzip *unzip)
     return unzip->member == MEMBER_NONE && unzip->read_offset > 0 ? UNZIP_END : UNZIP_CUT;
 }
 
-/* The file may grow behind its end, and a failed read may succeed the next time; the other ends are for good. */
+/* The file may grow behind its end, and a failed read may succeed the next time; the other ends are for good.
+ */
 static bool may_go_on(enum unzip_state state)
 {
     return state != UNZIP_DAMAGED && state != UNZIP_BOMB;

@@ -1,5 +1,5 @@
-/* Real files in a folder of their own, for the tests of what reads files. Each test runs inside its folder. The including
- * file defines _GNU_SOURCE first (nftw). */
+/* Real files in a folder of their own, for the tests of what reads files. Each test runs inside its folder.
+ * The including file defines _GNU_SOURCE first (nftw). */
 #ifndef TESTS_TAIL_FILES_H
 #define TESTS_TAIL_FILES_H
 
@@ -78,7 +78,8 @@ static inline char *make_lines(const char *name, int first, int count)
 
     assert_non_null(text);
     for (int i = first; i < first + count; i++)
-        at += sprintf(at, "{\"n\":\"%s\",\"seq\":%06d,\"text\":\"%08x\"}\n", name, i, (unsigned)i * 2654435761u);
+        at += sprintf(at, "{\"n\":\"%s\",\"seq\":%06d,\"text\":\"%08x\"}\n", name, i,
+                      (unsigned)i * 2654435761u);
     *at = '\0';
     return text;
 }

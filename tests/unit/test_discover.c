@@ -40,8 +40,9 @@ static void names_of_rotated_files_lead_to_the_live_one(void **state)
 
 static void generations_are_ordered_by_age(void **state)
 {
-    static const char *const oldest_first[] = {"a.log-20241231", "a.log-20250101.gz", "a.log-2025010203", "a.log.10.gz",
-                                               "a.log.9",        "a.log.1",           "a.log.gz",         "a.log"};
+    static const char *const oldest_first[] = {
+        "a.log-20241231", "a.log-20250101.gz", "a.log-2025010203", "a.log.10.gz",
+        "a.log.9",        "a.log.1",           "a.log.gz",         "a.log"};
     size_t count = sizeof(oldest_first) / sizeof(oldest_first[0]);
     char live[FAMILY_NAME_MAX];
 
@@ -115,10 +116,11 @@ static void write_all(const char *const *names, size_t count)
 static void a_pattern_brings_the_rotated_files_oldest_first(void **state)
 {
     (void)state;
-    WRITE_ALL("app.log", "app.log.1", "app.log.2.gz", "app.log.10.gz", "app.log-20251019.gz", "app-20251020.log",
-              "other.txt", "b.log", "application.txt.1");
-    assert_string_equal(find("*.log"), "app.log-20251019.gz app-20251020.log app.log.10.gz app.log.2.gz app.log.1 "
-                                       "app.log b.log");
+    WRITE_ALL("app.log", "app.log.1", "app.log.2.gz", "app.log.10.gz", "app.log-20251019.gz",
+              "app-20251020.log", "other.txt", "b.log", "application.txt.1");
+    assert_string_equal(find("*.log"),
+                        "app.log-20251019.gz app-20251020.log app.log.10.gz app.log.2.gz app.log.1 "
+                        "app.log b.log");
     assert_string_equal(find("app.log"),
                         "app.log-20251019.gz app-20251020.log app.log.10.gz app.log.2.gz app.log.1 app.log");
     struct config_input *input = input_for("*.log");
@@ -169,7 +171,8 @@ static void own_files_are_never_inputs(void **state)
     const char *const own[] = {"shipper.db", "self.log", "out.txt"};
 
     (void)state;
-    WRITE_ALL("app.log", "shipper.db", "shipper.db-wal", "shipper.db-shm", "self.log", "self.log.1", "out.txt");
+    WRITE_ALL("app.log", "shipper.db", "shipper.db-wal", "shipper.db-shm", "self.log", "self.log.1",
+              "out.txt");
     assert_int_equal(link("out.txt", "also-out.log"), 0);
     assert_string_equal(found_text(input_for("*"), 1, own, 3), "app.log");
 }

@@ -112,7 +112,8 @@ static struct source_evidence known_of(const char *bytes, uint64_t inode, uint64
     size_t size = strlen(bytes);
     uint32_t head = size < SOURCE_HEAD_BYTES_MAX ? (uint32_t)size : SOURCE_HEAD_BYTES_MAX;
     uint32_t marker = offset < SOURCE_MARKER_BYTES_MAX ? (uint32_t)offset : SOURCE_MARKER_BYTES_MAX;
-    struct source_evidence e = {.device = 1, .inode = inode, .modified_ns = 50, .size = size, .offset = offset};
+    struct source_evidence e = {
+        .device = 1, .inode = inode, .modified_ns = 50, .size = size, .offset = offset};
 
     source_hash_bytes(&e.head, bytes, head);
     source_hash_bytes(&e.marker, bytes + offset - marker, marker);
@@ -256,9 +257,10 @@ static void the_strongest_claim_decides_among_many(void **state)
 {
     struct fake file = fake_of(OLD);
     struct source_facts facts = facts_of(&file, 7);
-    struct source_evidence unread = known_of(OLD, 5, 0), moved = known_of(OLD, 6, 4), far = known_of(OLD, 9, 14),
-                           reused = known_of("xyz\n", 7, 4);
-    struct source_candidate candidates[] = {{&reused, false}, {&unread, false}, {&moved, false}, {&far, false}};
+    struct source_evidence unread = known_of(OLD, 5, 0), moved = known_of(OLD, 6, 4),
+                           far = known_of(OLD, 9, 14), reused = known_of("xyz\n", 7, 4);
+    struct source_candidate candidates[] = {
+        {&reused, false}, {&unread, false}, {&moved, false}, {&far, false}};
     int index = -1;
 
     (void)state;

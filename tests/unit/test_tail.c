@@ -8,8 +8,8 @@
 #include <time.h>
 
 /*
- * A small shipper: reads what the tail gives in its order, takes whole lines, and keeps what a database would keep. All that
- * was read stands in `got`, once more after each restart.
+ * A small shipper: reads what the tail gives in its order, takes whole lines, and keeps what a database would
+ * keep. All that was read stands in `got`, once more after each restart.
  */
 struct shop {
     struct config_input input;
@@ -121,7 +121,8 @@ static size_t take_lines(struct source *source, const char *piece, size_t size, 
     shop.got[shop.got_size] = '\0';
     source->position[LANE_STATS] += taken;
     if (taken)
-        source_moved(source, source->position[LANE_STATS], slice_from(piece + (taken > 256 ? taken - 256 : 0), taken > 256 ? 256 : taken));
+        source_moved(source, source->position[LANE_STATS],
+                     slice_from(piece + (taken > 256 ? taken - 256 : 0), taken > 256 ? 256 : taken));
     return taken;
 }
 
@@ -133,7 +134,8 @@ static enum source_end read_source(struct source *source, size_t piece_size)
 
     while (end == SOURCE_MORE && taken > 0) {
         struct problem problem = {0};
-        assert_int_equal(source_read(source, source->position[LANE_STATS], piece, piece_size, &size, &end, &problem), 0);
+        assert_int_equal(
+            source_read(source, source->position[LANE_STATS], piece, piece_size, &size, &end, &problem), 0);
         if (problem.error)
             take_problem(NULL, &problem);
         taken = take_lines(source, piece, size, end == SOURCE_FINISHED || end == SOURCE_BROKEN);

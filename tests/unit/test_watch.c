@@ -74,7 +74,8 @@ static void a_folder_that_is_not_there_or_goes_away_makes_the_watch_incomplete(v
     assert_int_equal(watch_folder(watch, "later"), 1);
     assert_true(watch_is_complete(watch));
     assert_int_equal(rename("later", "elsewhere"), 0);
-    assert_string_equal(listen(watch), "names:later/- names:later/-"); /* it moved, and is not watched any more */
+    assert_string_equal(listen(watch),
+                        "names:later/- names:later/-"); /* it moved, and is not watched any more */
     assert_false(watch_is_complete(watch));
     assert_int_equal(mkdir("later", 0755), 0);
     assert_int_equal(watch_folder(watch, "later"), 1);
