@@ -507,6 +507,51 @@ static void a_copy_beside_its_original_is_not_read(void **state)
     free(lines);
 }
 
+static void a_file_written_over_between_the_look_and_the_read_is_not_taken_for_the_rest(void **state)
+{
+    (void)state;
+    write_file("app.log", "old 1\n");
+    start();
+    turn();
+    append_file("app.log", "old 2\n");
+    look();
+    write_file("app.log", "new 1\nnew 2\nnew 3\n");
+    drain();
+    assert_got("old 1\n");
+    turn();
+    turn();
+    assert_got("old 1\nnew 1\nnew 2\nnew 3\n");
+    assert_int_equal(shop.lost_bytes, 6);
+}
+
+static void a_copy_on_its_way_is_left_alone_until_it_is_done(void **state)
+{
+    char *lines = make_lines("c", 0, 200);
+    size_t size = strlen(lines);
+
+    (void)state;
+    write_file("app.log", lines);
+    start();
+    turn();
+    for (int part = 0; part < 5; part++) {
+        put_bytes("app.log.1", O_APPEND, lines + (size_t)part * size / 5,
+                  (size_t)(part + 1) * size / 5 - (size_t)part * size / 5);
+        pass_time(1);
+        turn();
+    }
+    write_file("app.log", "new\n");
+    for (int i = 0; i < 4; i++) {
+        pass_time(2);
+        turn();
+    }
+    char *want;
+    assert_true(asprintf(&want, "%snew\n", lines) > 0);
+    assert_got(want);
+    assert_int_equal(shop.lost_bytes, 0);
+    free(want);
+    free(lines);
+}
+
 /* ---- compression ---- */
 
 static void a_file_compressed_after_it_was_read_is_not_read_again(void **state)
@@ -941,6 +986,32 @@ static void open_descriptors_are_bounded_and_all_files_are_read(void **state)
     assert_int_equal(source_count(), FILES);
 }
 
+static void a_deleted_file_keeps_its_descriptor_among_many(void **state)
+{
+    struct rlimit before, low;
+    char name[32];
+
+    (void)state;
+    write_file("deleted.log", "unread\n");
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = before;
+    low.rlim_cur = 64;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    start();
+    look();
+    unlink("deleted.log");
+    look();
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof(name), "f%03d.log", i);
+        write_file(name, "");
+    }
+    look();
+    turn();
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_got("unread\n");
+    assert_int_equal(source_count(), 101);
+}
+
 static void too_many_open_files_is_told_and_goes_away(void **state)
 {
     struct rlimit before, low;
@@ -978,6 +1049,8 @@ int main(void)
         IN_SHOP(copytruncate_to_any_size_loses_and_repeats_nothing),
         IN_SHOP(copytruncate_while_stopped_loses_and_repeats_nothing),
         IN_SHOP(what_a_truncation_took_unread_is_counted),
+        IN_SHOP(a_file_written_over_between_the_look_and_the_read_is_not_taken_for_the_rest),
+        IN_SHOP(a_copy_on_its_way_is_left_alone_until_it_is_done),
         IN_SHOP(a_copy_beside_its_original_is_not_read),
         IN_SHOP(a_file_compressed_after_it_was_read_is_not_read_again),
         IN_SHOP(the_unread_rest_of_a_file_compressed_meanwhile_is_read),
@@ -996,6 +1069,7 @@ int main(void)
         IN_SHOP(start_at_end_passes_over_what_was_there_and_only_that),
         IN_SHOP(a_file_without_permission_is_told_once_and_tried_again),
         IN_SHOP(open_descriptors_are_bounded_and_all_files_are_read),
+        IN_SHOP(a_deleted_file_keeps_its_descriptor_among_many),
         IN_SHOP(too_many_open_files_is_told_and_goes_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
