@@ -192,7 +192,7 @@ static int read_all(struct report *report, struct store_reader *reader, struct p
     query.bucket_s = report->bucket_s;
     int r = store_read_counts(reader, &query, take_row, report, ret_problem);
     if (r == -ERR_INT_002)
-        return problem_set(ret_problem, ERR_INT_002, "Memory ran out while the report was made.");
+        return problem_set(ret_problem, ERR_INT_002, "memory ran out while the report was made");
     const int64_t second_ns = INT64_C(1000000000);
     if (r == 0)
         r = store_read_run_sums(reader, report->from_s * second_ns, report->to_s * second_ns,
@@ -205,7 +205,7 @@ int report_make(struct store_reader *reader, const struct report_request *reques
 {
     struct report *report = calloc(1, sizeof(*report));
     if (!report)
-        return problem_set(ret_problem, ERR_INT_002, "Memory ran out while the report was made.");
+        return problem_set(ret_problem, ERR_INT_002, "memory ran out while the report was made");
     report->request = *request;
     int r = store_read_extent(reader, ret_problem, &report->extent);
     report->is_empty = r == 0 && report->extent.is_empty;

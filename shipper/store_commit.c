@@ -116,7 +116,7 @@ static int copy_cells(struct commit *commit)
     if (store->scratch_capacity < windows->count) {
         struct window_cell *scratch = reallocarray(store->scratch, windows->capacity, sizeof(*scratch));
         if (!scratch)
-            return problem_set(commit->problem, ERR_INT_002, "Memory ran out at a commit.");
+            return problem_set(commit->problem, ERR_INT_002, "memory ran out at a commit");
         store->scratch = scratch;
         store->scratch_capacity = windows->capacity;
     }
@@ -164,7 +164,7 @@ static int load_gaps(struct commit *commit, struct slice id, struct run_audit *a
         if (add_loaded_gap(audit, (uint64_t)sqlite3_column_int64(statement, 0),
                            (uint64_t)sqlite3_column_int64(statement, 1)) < 0) {
             sqlite3_reset(statement);
-            return problem_set(commit->problem, ERR_INT_002, "Memory ran out at a commit.");
+            return problem_set(commit->problem, ERR_INT_002, "memory ran out at a commit");
         }
     return r;
 }
@@ -258,7 +258,7 @@ static int write_run(struct commit *commit, const struct run *run)
     if (before_count)
         memcpy(before, audit.gaps, before_count * sizeof(*before));
     if (run_audit_merge(&audit, &run->audit) < 0)
-        return problem_set(commit->problem, ERR_INT_002, "Memory ran out at a commit.");
+        return problem_set(commit->problem, ERR_INT_002, "memory ran out at a commit");
     commit->run_total += known ? 0 : 1;
     int r = put_run(commit, run, &audit);
     if (r == 0 && !gaps_equal(before, before_count, &audit))

@@ -20,7 +20,7 @@ static int folder_of(const char *file, char ret_folder[static PATH_MAX], struct 
 {
     char copy[PATH_MAX];
     if (strlen(file) >= sizeof(copy) - 8)
-        return problem_set(ret_problem, ERR_DB_001, "The path of the database is too long: %s.", file);
+        return problem_set(ret_problem, ERR_DB_001, "the path of the database is too long: %s", file);
     strcpy(copy, file);
     strcpy(ret_folder, dirname(copy));
     return 0;
@@ -34,12 +34,12 @@ int store_check_folder(const char *file, struct problem *ret_problem)
         return r;
     struct stat status;
     if (stat(folder, &status) < 0)
-        return problem_set(ret_problem, ERR_DB_001, "The folder %s of the database cannot be used: %s.", folder,
+        return problem_set(ret_problem, ERR_DB_001, "the folder %s of the database cannot be used: %s", folder,
                            strerror(errno));
     /* In a sticky folder such as /tmp others cannot replace what is ours, and what is theirs is refused by owner. */
     if (status.st_mode & S_IWOTH && !(status.st_mode & S_ISVTX))
         return problem_set(ret_problem, ERR_DB_004,
-                           "Anyone may write to the folder %s, and so replace the database: chmod o-w it.", folder);
+                           "anyone may write to the folder %s, and so replace the database: chmod o-w it", folder);
     return 0;
 }
 
@@ -49,11 +49,11 @@ static int check_owned(const char *path, struct stat *ret_status, struct problem
     if (lstat(path, ret_status) < 0)
         return errno == ENOENT ? 0 : problem_from_errno(ret_problem, errno, "look at", path);
     if (S_ISLNK(ret_status->st_mode))
-        return problem_set(ret_problem, ERR_DB_004, "%s is a symbolic link, which the database must not be.", path);
+        return problem_set(ret_problem, ERR_DB_004, "%s is a symbolic link, which the database must not be", path);
     if (!S_ISREG(ret_status->st_mode))
-        return problem_set(ret_problem, ERR_DB_004, "%s is not a regular file.", path);
+        return problem_set(ret_problem, ERR_DB_004, "%s is not a regular file", path);
     if (ret_status->st_uid != geteuid())
-        return problem_set(ret_problem, ERR_DB_004, "%s belongs to user %u, and this is user %u.", path,
+        return problem_set(ret_problem, ERR_DB_004, "%s belongs to user %u, and this is user %u", path,
                            (unsigned)ret_status->st_uid, (unsigned)geteuid());
     return 1;
 }
@@ -75,9 +75,9 @@ static int check_header(const char *file, struct problem *ret_problem)
     if (size < 0)
         return problem_from_errno(ret_problem, errno, "read the database", file);
     if (size < (ssize_t)sizeof(header) || memcmp(header, "SQLite format 3", 16) != 0)
-        return problem_set(ret_problem, ERR_DB_004, "%s is not a database.", file);
+        return problem_set(ret_problem, ERR_DB_004, "%s is not a database", file);
     if (big_endian_32(header + APPLICATION_ID_AT) != STORE_APPLICATION_ID)
-        return problem_set(ret_problem, ERR_DB_004, "%s is a database, but not one of shipper's.", file);
+        return problem_set(ret_problem, ERR_DB_004, "%s is a database, but not one of shipper's", file);
     return 0;
 }
 
@@ -108,7 +108,7 @@ static int tell_holder(int fd, const char *folder, struct problem *ret_problem)
     ssize_t size = pread(fd, holder, sizeof(holder) - 1, 0);
     holder[size > 0 ? size : 0] = '\0';
     holder[strcspn(holder, "\n")] = '\0';
-    return problem_set(ret_problem, ERR_DB_005, "The state folder %s is in use by %s.", folder,
+    return problem_set(ret_problem, ERR_DB_005, "the state folder %s is in use by %s", folder,
                        *holder ? holder : "a shipper that is just starting");
 }
 

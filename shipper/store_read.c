@@ -31,11 +31,11 @@ static int check_readable(const char *file, struct problem *ret_problem)
     _cleanup_close_ int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat status;
     if (fd < 0 && errno == ENOENT)
-        return problem_set(ret_problem, ERR_DB_006, "There is no database at %s.", file);
+        return problem_set(ret_problem, ERR_DB_006, "there is no database at %s", file);
     if (fd < 0 || fstat(fd, &status) < 0)
         return problem_from_errno(ret_problem, errno, "open the database", file);
     if (!S_ISREG(status.st_mode))
-        return problem_set(ret_problem, ERR_DB_004, "%s is not a regular file.", file);
+        return problem_set(ret_problem, ERR_DB_004, "%s is not a regular file", file);
     return 0;
 }
 
@@ -83,7 +83,7 @@ int store_reader_open(const char *file, struct problem *ret_problem, struct stor
         return r;
     struct store_reader *reader = calloc(1, sizeof(*reader));
     if (!reader)
-        return problem_set(ret_problem, ERR_INT_002, "Memory ran out.");
+        return problem_set(ret_problem, ERR_INT_002, "memory ran out");
     r = open_read_only(file, file, ret_problem, &reader->db);
     if (r == -ERR_DB_001 && !has_wal(file)) {
         /* A backup in a folder where SQLite cannot make the files beside it: nobody writes there either. */

@@ -109,7 +109,7 @@ static int write_instance(sqlite3 *db, struct problem *ret_problem)
     uint8_t uuid[UUID_SIZE];
     char text[UUID_TEXT_SIZE + 1] = "", sql[128];
     if (uuid7_now(uuid) < 0)
-        return problem_set(ret_problem, ERR_INT_001, "The kernel gives no random bytes for a new database's UUID.");
+        return problem_set(ret_problem, ERR_INT_001, "the kernel gives no random bytes for a new database's UUID");
     uuid_to_text(text, uuid);
     snprintf(sql, sizeof(sql), "INSERT INTO meta VALUES ('instance', '%s')", text);
     return store_execute(db, sql, ret_problem);
@@ -158,7 +158,7 @@ int store_create(const char *file, struct problem *ret_problem)
 {
     char draft[PATH_MAX];
     if ((size_t)snprintf(draft, sizeof(draft), "%s.new", file) >= sizeof(draft))
-        return problem_set(ret_problem, ERR_DB_001, "The path of the database is too long: %s.", file);
+        return problem_set(ret_problem, ERR_DB_001, "the path of the database is too long: %s", file);
     int r = create_file(draft, ret_problem);
     if (r == 0)
         r = build(draft, ret_problem);
@@ -178,13 +178,13 @@ int store_check_schema(sqlite3 *db, const char *file, struct problem *ret_proble
     if (r < 0)
         return r;
     if (id != STORE_APPLICATION_ID)
-        return problem_set(ret_problem, ERR_DB_004, "%s is a database, but not one of shipper's.", file);
+        return problem_set(ret_problem, ERR_DB_004, "%s is a database, but not one of shipper's", file);
     if (version > SCHEMA_VERSION)
         return problem_set(ret_problem, ERR_DB_003,
-                           "%s has schema version %lld; this program knows versions up to %d.", file,
+                           "%s has schema version %lld; this program knows versions up to %d", file,
                            (long long)version, (int)SCHEMA_VERSION);
     if (version < SCHEMA_VERSION)
-        return problem_set(ret_problem, ERR_DB_002, "%s has schema version %lld, which never was.", file,
+        return problem_set(ret_problem, ERR_DB_002, "%s has schema version %lld, which never was", file,
                            (long long)version);
     return 0;
 }

@@ -26,7 +26,7 @@ static enum error error_of(int code)
 int store_problem(sqlite3 *db, const char *what, struct problem *ret_problem)
 {
     enum error error = db ? error_of(sqlite3_extended_errcode(db)) : ERR_INT_002;
-    return problem_set(ret_problem, error, "The database could not %s: %s.", what,
+    return problem_set(ret_problem, error, "the database could not %s: %s", what,
                        db ? sqlite3_errmsg(db) : "memory ran out");
 }
 
