@@ -121,14 +121,14 @@ static void print_lines(const struct report *report, const struct layout *layout
 
 static void print_levels(const struct report *report, FILE *out)
 {
-    fputs("Levels    ", out);
+    const char *separator = "Levels    ";
     for (int level = LEVEL_CRITICAL; level >= LEVEL_TRACE; level--) {
-        fprintf(out, "%s ", level_name((enum level)level));
+        fprintf(out, "%s%s ", separator, level_name((enum level)level));
         text_number(report->level[level], out);
-        fputs("  ", out);
+        separator = "  ";
     }
     if (report->level[LEVEL_UNKNOWN]) {
-        fputs("UNKNOWN ", out);
+        fputs("  UNKNOWN ", out);
         text_number(report->level[LEVEL_UNKNOWN], out);
     }
     fputc('\n', out);

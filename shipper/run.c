@@ -337,7 +337,7 @@ static int find_run(struct run_table *table, const struct event *event, struct s
 {
     char memory[COLUMN_TEXT_BYTES_MAX];
     struct slice id = column_text(&event->value[EVENT_RUN_ID], !event->bad_utf8, memory);
-    if (table->count && slice_equal(table->rows[table->latest].id, id)) {
+    if (table->count && hash_text_equal(table->rows[table->latest].id, id)) {
         *ret_run = &table->rows[table->latest];
         return 0;
     }

@@ -297,7 +297,7 @@ static void hostile_texts_reach_no_spreadsheet_browser_or_terminal(void **state)
     static char out[1 << 16];
     struct store *store = store_made(folder);
     struct batch *batch = batch_for(store, 10000);
-    static const char *const hostile[] = {"=cmd()", "<script>alert(1)</script>", "\033[31mred", "a|b", "\xe2\x80\xae" "evil"};
+    static const char *const hostile[] = {"=cmd()", "<script>alert(1)</script>", "\033[31mred", "a|b", ("\xe2\x80\xae" "evil")};
     for (int i = 0; i < 5; i++) {
         struct event event = event_of(LEVEL_ERROR, T0, "shop", hostile[i]);
         assert_int_equal(batch_add(batch, &event, SLICE("")), 0);

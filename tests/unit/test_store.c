@@ -313,8 +313,8 @@ static void after_kill_9_at_any_moment_the_counts_equal_a_clean_run(void **state
 
     static const char *const questions[] = {
         "PRAGMA integrity_check",
-        "SELECT resolution_s, start, level, type, count FROM counts JOIN series ON id = series_id"
-        " WHERE resolution_s > 10 ORDER BY 1, 2, 3, 4",
+        ("SELECT resolution_s, start, level, type, count FROM counts JOIN series ON id = series_id"
+         " WHERE resolution_s > 10 ORDER BY 1, 2, 3, 4"),
         "SELECT sum(count), count(*) FROM counts WHERE resolution_s = 10",
         "SELECT run_id, records, missing, duplicates, first_seq, last_seq, first_seen_ns, last_seen_ns, inexact FROM run",
         "SELECT * FROM run_gap ORDER BY 1, 2",
