@@ -24,26 +24,60 @@ struct report_arguments {
 static int parse(struct report_arguments *arguments, int argc, char **argv, struct problem *ret_problem)
 {
     const struct option options[] = {
-        {.name = "since", .argument = "TIME", .kind = OPTION_MOMENT, .to.moment = &arguments->since,
-         .help = "From then on: RFC 3339, or so long before --until (2h, 30d). Default: from the first record."},
-        {.name = "until", .argument = "TIME", .kind = OPTION_MOMENT, .to.moment = &arguments->until,
+        {.name = "since",
+         .argument = "TIME",
+         .kind = OPTION_MOMENT,
+         .to.moment = &arguments->since,
+         .help =
+             "From then on: RFC 3339, or so long before --until (2h, 30d). Default: from the first record."},
+        {.name = "until",
+         .argument = "TIME",
+         .kind = OPTION_MOMENT,
+         .to.moment = &arguments->until,
          .help = "Up to then. Default: now, or the last record when --since is not given."},
-        {.name = "by", .argument = "type|code|service|endpoint|level|logger|host", .kind = OPTION_CHOICE,
-         .to.choice = &arguments->by, .help = "What to tell apart. Default: type."},
-        {.name = "service", .argument = "NAME", .kind = OPTION_TEXT, .to.text = &arguments->service,
+        {.name = "by",
+         .argument = "type|code|service|endpoint|level|logger|host",
+         .kind = OPTION_CHOICE,
+         .to.choice = &arguments->by,
+         .help = "What to tell apart. Default: type."},
+        {.name = "service",
+         .argument = "NAME",
+         .kind = OPTION_TEXT,
+         .to.text = &arguments->service,
          .help = "Only this service."},
-        {.name = "level", .argument = "LEVEL", .kind = OPTION_TEXT, .to.text = &arguments->level,
+        {.name = "level",
+         .argument = "LEVEL",
+         .kind = OPTION_TEXT,
+         .to.text = &arguments->level,
          .help = "This level and those above. Default: ERROR."},
-        {.name = "top", .argument = "N", .kind = OPTION_NUMBER, .to.number = &arguments->top, .maximum = 1000000,
+        {.name = "top",
+         .argument = "N",
+         .kind = OPTION_NUMBER,
+         .to.number = &arguments->top,
+         .maximum = 1000000,
          .help = "At most so many lines; 0: all. Default: 20."},
-        {.name = "format", .argument = "table|json|jsonl|csv|md|html", .kind = OPTION_CHOICE,
-         .to.choice = &arguments->format, .help = "How the answer is written. Default: table."},
-        {.letter = 'o', .name = "output", .argument = "FILE", .kind = OPTION_TEXT,
-         .to.text = &arguments->output_file, .help = "Write to a file, which is replaced when the report is whole."},
-        {.name = "db", .argument = "FILE", .kind = OPTION_TEXT, .to.text = &arguments->database_file,
+        {.name = "format",
+         .argument = "table|json|jsonl|csv|md|html",
+         .kind = OPTION_CHOICE,
+         .to.choice = &arguments->format,
+         .help = "How the answer is written. Default: table."},
+        {.letter = 'o',
+         .name = "output",
+         .argument = "FILE",
+         .kind = OPTION_TEXT,
+         .to.text = &arguments->output_file,
+         .help = "Write to a file, which is replaced when the report is whole."},
+        {.name = "db",
+         .argument = "FILE",
+         .kind = OPTION_TEXT,
+         .to.text = &arguments->database_file,
          .help = "The database; also a backup. Default: that of -c, else ./shipper.db."},
-        {.letter = 'c', .name = "config", .argument = "FILE", .kind = OPTION_TEXT,
-         .to.text = &arguments->config_file, .help = "The configuration that names the database."},
+        {.letter = 'c',
+         .name = "config",
+         .argument = "FILE",
+         .kind = OPTION_TEXT,
+         .to.text = &arguments->config_file,
+         .help = "The configuration that names the database."},
     };
     const struct option_set set = {
         .command = "report",
@@ -61,7 +95,8 @@ static int choose_levels(const char *text, unsigned *ret_levels, struct problem 
     enum level level = text ? level_from_text(slice_of(text)) : LEVEL_ERROR;
     if (level == LEVEL_UNKNOWN && strcasecmp(text, "unknown") != 0)
         return problem_set(ret_problem, ERR_VAL_001,
-                           "--level: found \"%s\"; TRACE, DEBUG, INFO, WARNING, ERROR or CRITICAL would do", text);
+                           "--level: found \"%s\"; TRACE, DEBUG, INFO, WARNING, ERROR or CRITICAL would do",
+                           text);
     *ret_levels = report_levels_from(level);
     return 0;
 }
@@ -132,7 +167,8 @@ static int print_to_file(const struct report *report, const struct report_argume
     return r;
 }
 
-static int print(const struct report *report, const struct report_arguments *arguments, struct problem *ret_problem)
+static int print(const struct report *report, const struct report_arguments *arguments,
+                 struct problem *ret_problem)
 {
     if (arguments->output_file && strcmp(arguments->output_file, "-") != 0)
         return print_to_file(report, arguments, ret_problem);
@@ -149,8 +185,9 @@ static int answer(const struct report_arguments *arguments, struct problem *ret_
 {
     _cleanup_(report_closep) struct store_reader *reader = NULL;
     _cleanup_(report_freep) struct report *report = NULL;
-    struct report_request request = {
-        .by = (enum store_column)arguments->by, .service = arguments->service, .top = (uint32_t)arguments->top};
+    struct report_request request = {.by = (enum store_column)arguments->by,
+                                     .service = arguments->service,
+                                     .top = (uint32_t)arguments->top};
     int r = choose_levels(arguments->level, &request.levels, ret_problem);
     if (r == 0)
         r = choose_range(arguments, &request, ret_problem);

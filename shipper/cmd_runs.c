@@ -59,8 +59,8 @@ static void print_json_run(const struct store_run_row *row)
 
 static void print_columns(void)
 {
-    printf("%-36s  %-16s  %8s  %-19s  %-19s  %11s  %9s  %9s  %9s  %s\n", "RUN", "SERVICE", "PID", "FIRST", "LAST",
-           "RECORDS", "MISSING", "TWICE", "DROPPED", "ENDED");
+    printf("%-36s  %-16s  %8s  %-19s  %-19s  %11s  %9s  %9s  %9s  %s\n", "RUN", "SERVICE", "PID", "FIRST",
+           "LAST", "RECORDS", "MISSING", "TWICE", "DROPPED", "ENDED");
 }
 
 static void print_padded(struct slice text, size_t width)
@@ -143,7 +143,8 @@ static int answer(const struct runs_arguments *arguments, struct problem *ret_pr
     if (arguments->format == FORMAT_JSON)
         putchar('[');
     r = store_read_runs(reader, INT64_MIN, INT64_MAX, arguments->service,
-                        arguments->top ? (int64_t)arguments->top : INT64_MAX, print_run, &printing, ret_problem);
+                        arguments->top ? (int64_t)arguments->top : INT64_MAX, print_run, &printing,
+                        ret_problem);
     if (r < 0)
         return r;
     if (arguments->format == FORMAT_JSON)
@@ -157,20 +158,38 @@ enum exit_code cmd_runs(int argc, char **argv)
 {
     struct runs_arguments arguments = {.top = 50};
     const struct option options[] = {
-        {.name = "service", .argument = "NAME", .kind = OPTION_TEXT, .to.text = &arguments.service,
+        {.name = "service",
+         .argument = "NAME",
+         .kind = OPTION_TEXT,
+         .to.text = &arguments.service,
          .help = "Only runs of this service."},
-        {.name = "top", .argument = "N", .kind = OPTION_NUMBER, .to.number = &arguments.top, .maximum = 1000000000,
+        {.name = "top",
+         .argument = "N",
+         .kind = OPTION_NUMBER,
+         .to.number = &arguments.top,
+         .maximum = 1000000000,
          .help = "The latest so many runs; 0: all. Default: 50."},
-        {.name = "format", .argument = "table|json|jsonl", .kind = OPTION_CHOICE, .to.choice = &arguments.format,
+        {.name = "format",
+         .argument = "table|json|jsonl",
+         .kind = OPTION_CHOICE,
+         .to.choice = &arguments.format,
          .help = "How the answer is written. Default: table."},
-        {.name = "db", .argument = "FILE", .kind = OPTION_TEXT, .to.text = &arguments.database_file,
+        {.name = "db",
+         .argument = "FILE",
+         .kind = OPTION_TEXT,
+         .to.text = &arguments.database_file,
          .help = "The database; also a backup. Default: that of -c, else ./shipper.db."},
-        {.letter = 'c', .name = "config", .argument = "FILE", .kind = OPTION_TEXT, .to.text = &arguments.config_file,
+        {.letter = 'c',
+         .name = "config",
+         .argument = "FILE",
+         .kind = OPTION_TEXT,
+         .to.text = &arguments.config_file,
          .help = "The configuration that names the database."},
     };
     const struct option_set set = {
         .command = "runs",
-        .summary = "Prints what is known of each run of a program: records seen, missing, twice, dropped, and its end.",
+        .summary = "Prints what is known of each run of a program: records seen, missing, twice, dropped, "
+                   "and its end.",
         .options = options,
         .option_count = OPTION_COUNT(options),
     };

@@ -119,11 +119,21 @@ enum exit_code cmd_stats(int argc, char **argv)
     const char *database_file = NULL, *config_file = NULL;
     int format = FORMAT_JSON;
     const struct option options[] = {
-        {.name = "format", .argument = "json|table", .kind = OPTION_CHOICE, .to.choice = &format,
+        {.name = "format",
+         .argument = "json|table",
+         .kind = OPTION_CHOICE,
+         .to.choice = &format,
          .help = "How the answer is written. Default: json."},
-        {.name = "db", .argument = "FILE", .kind = OPTION_TEXT, .to.text = &database_file,
+        {.name = "db",
+         .argument = "FILE",
+         .kind = OPTION_TEXT,
+         .to.text = &database_file,
          .help = "The database; also a backup. Default: that of -c, else ./shipper.db."},
-        {.letter = 'c', .name = "config", .argument = "FILE", .kind = OPTION_TEXT, .to.text = &config_file,
+        {.letter = 'c',
+         .name = "config",
+         .argument = "FILE",
+         .kind = OPTION_TEXT,
+         .to.text = &config_file,
          .help = "The configuration that names the database."},
     };
     const struct option_set set = {

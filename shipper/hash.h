@@ -1,6 +1,7 @@
 /*
- * A fast hash of short texts, sixteen bytes at a time. Keyed by its seed, so that a table with a seed of its own cannot be
- * flooded by texts made to collide; with a fixed seed the value is the same on every machine and may be stored.
+ * A fast hash of short texts, sixteen bytes at a time. Keyed by its seed, so that a table with a seed of its
+ * own cannot be flooded by texts made to collide; with a fixed seed the value is the same on every machine
+ * and may be stored.
  */
 #ifndef SHIPPER_HASH_H
 #define SHIPPER_HASH_H

@@ -170,7 +170,8 @@ static uint64_t remembered_missing(const struct run_audit *audit)
     return sum;
 }
 
-/* Each stretch between the gaps of `later` in turn. Forgotten gaps are not known any more and pass as seen. */
+/* Each stretch between the gaps of `later` in turn. Forgotten gaps are not known any more and pass as seen.
+ */
 static int see_all(struct run_audit *audit, const struct run_audit *later)
 {
     uint64_t from = later->first_seq;

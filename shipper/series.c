@@ -11,7 +11,8 @@ enum { SLOTS_MIN = 256, ROWS_MIN = 64, COLLAPSE_STEPS = 4 };
 static const enum series_text collapse_order[COLLAPSE_STEPS] = {SERIES_ENDPOINT, SERIES_LOGGER, SERIES_CODE,
                                                                 SERIES_TYPE};
 
-/* Each text by itself, under a key of its own: the processor works on all at once. An absent one costs nothing. */
+/* Each text by itself, under a key of its own: the processor works on all at once. An absent one costs
+ * nothing. */
 static uint64_t key_hash(const struct series_table *table, const struct series_key *key)
 {
     uint64_t hash = hash_number(table->seed, (uint64_t)key->level);

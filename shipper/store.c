@@ -30,8 +30,8 @@ static int configure(sqlite3 *db, struct problem *ret_problem)
 static int prepare(struct store *store, struct problem *ret_problem)
 {
     for (int i = 0; i < STATEMENT_COUNT; i++)
-        if (sqlite3_prepare_v3(store->db, statement_text[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statement[i],
-                               NULL) != SQLITE_OK)
+        if (sqlite3_prepare_v3(store->db, statement_text[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &store->statement[i], NULL) != SQLITE_OK)
             return store_problem(store->db, "be asked", ret_problem);
     return 0;
 }
@@ -53,8 +53,8 @@ static int load_instance(struct store *store, const char *configured, struct pro
         copy_name(store->instance, configured);
         return 0;
     }
-    if (sqlite3_prepare_v2(store->db, "SELECT value FROM meta WHERE name = 'instance'", -1, &statement, NULL) !=
-        SQLITE_OK)
+    if (sqlite3_prepare_v2(store->db, "SELECT value FROM meta WHERE name = 'instance'", -1, &statement,
+                           NULL) != SQLITE_OK)
         return store_problem(store->db, "be read", ret_problem);
     int r = store_next(statement, ret_problem);
     if (r == 1)

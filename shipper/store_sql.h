@@ -1,6 +1,6 @@
 /*
- * The statements of the writing connection, prepared once. STATEMENT(name, text); parameters are numbered in the order
- * in which store.c and store_commit.c bind them.
+ * The statements of the writing connection, prepared once. STATEMENT(name, text); parameters are numbered in
+ * the order in which store.c and store_commit.c bind them.
  */
 #ifndef SHIPPER_STORE_SQL_H
 #define SHIPPER_STORE_SQL_H

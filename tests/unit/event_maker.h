@@ -1,4 +1,5 @@
-/* Events as the scanner would make them, for tests of what comes behind it. Texts are literals or outlive the event. */
+/* Events as the scanner would make them, for tests of what comes behind it. Texts are literals or outlive the
+ * event. */
 #ifndef TESTS_EVENT_MAKER_H
 #define TESTS_EVENT_MAKER_H
 
@@ -10,8 +11,10 @@
 
 static inline void event_set(struct event *event, enum event_key key, const char *text)
 {
-    event->value[key] = (struct value){
-        .data = text, .size = (uint32_t)strlen(text), .kind = VALUE_STRING, .escaped = strchr(text, '\\') != NULL};
+    event->value[key] = (struct value){.data = text,
+                                       .size = (uint32_t)strlen(text),
+                                       .kind = VALUE_STRING,
+                                       .escaped = strchr(text, '\\') != NULL};
 }
 
 static inline struct event event_of(enum level level, int64_t time_s, const char *service, const char *type)

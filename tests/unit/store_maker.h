@@ -51,8 +51,9 @@ static inline void folder_remove(const struct folder *folder, const char *name)
 
 static inline int folder_teardown(void **state)
 {
-    static const char *const names[] = {"shipper.db", "shipper.db-wal", "shipper.db-shm", "lock", "clean.db",
-                                        "clean.db-wal", "clean.db-shm", "target.db", "out"};
+    static const char *const names[] = {"shipper.db",   "shipper.db-wal", "shipper.db-shm",
+                                        "lock",         "clean.db",       "clean.db-wal",
+                                        "clean.db-shm", "target.db",      "out"};
     struct folder *folder = *state;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         folder_remove(folder, names[i]);

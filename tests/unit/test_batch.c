@@ -128,8 +128,13 @@ static void what_is_no_character_becomes_the_replacement(void **state)
 {
     (void)state;
     char memory[COLUMN_TEXT_BYTES_MAX];
-    assert_true(slice_is(made("a\xff" "b", false, memory), "a\xef\xbf\xbd" "b"));
-    assert_true(slice_is(made("a\\u0000b", true, memory), "a\xef\xbf\xbd" "b"));
+    assert_true(slice_is(made("a\xff"
+                              "b",
+                              false, memory),
+                         "a\xef\xbf\xbd"
+                         "b"));
+    assert_true(slice_is(made("a\\u0000b", true, memory), "a\xef\xbf\xbd"
+                                                          "b"));
     assert_int_equal(made("", true, memory).size, 0);
     char bad[101];
     memset(bad, 0xff, 100);

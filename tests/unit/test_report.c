@@ -22,7 +22,8 @@
 static const int64_t all_kept[WINDOW_RESOLUTIONS] = {INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN};
 
 /* Any plan covers its range without gap or overlap, in whole windows that are kept. */
-static int64_t assert_whole(int64_t from_s, int64_t to_s, const int64_t kept_from_s[static WINDOW_RESOLUTIONS])
+static int64_t assert_whole(int64_t from_s, int64_t to_s,
+                            const int64_t kept_from_s[static WINDOW_RESOLUTIONS])
 {
     struct store_piece pieces[STORE_PIECES_MAX];
     const int64_t asked_from = from_s, asked_to = to_s;
@@ -49,8 +50,8 @@ static void a_range_is_covered_by_whole_windows_whatever_its_ends(void **state)
     for (int i = 0; i < 20000; i++) {
         int64_t from = T0 + rand() % (60 * WINDOW_DAY);
         int64_t length = 1 + rand() % (i % 3 ? 2 * WINDOW_DAY : 900 * WINDOW_DAY);
-        const int64_t kept[WINDOW_RESOLUTIONS] = {T0 + 40 * WINDOW_DAY, T0 + 20 * WINDOW_DAY, T0 + 2 * WINDOW_DAY,
-                                                  INT64_MIN};
+        const int64_t kept[WINDOW_RESOLUTIONS] = {T0 + 40 * WINDOW_DAY, T0 + 20 * WINDOW_DAY,
+                                                  T0 + 2 * WINDOW_DAY, INT64_MIN};
         assert_whole(from, from + length, all_kept);
         assert_whole(from, from + length, kept);
     }
@@ -65,7 +66,8 @@ static void a_month_is_read_in_hours_and_days(void **state)
 
 /* --- numbers --- */
 
-static const char *const types[] = {"Timeout", "Refused", "", "=cmd()", "<script>alert(1)</script>", "\xc3\xa4|\"b\\"};
+static const char *const types[] = {"Timeout",       "Refused", "", "=cmd()", "<script>alert(1)</script>",
+                                    "\xc3\xa4|\"b\\"};
 enum { TYPES = 6, HOURS = 50 };
 
 struct truth {
@@ -89,7 +91,8 @@ static void tally(struct truth *truth, const struct event *event, int type)
     truth->errors++;
 }
 
-/* Fills the database and returns what lies within from … to. The first and the last record are at fixed times. */
+/* Fills the database and returns what lies within from … to. The first and the last record are at fixed
+ * times. */
 static struct truth fill(struct folder *folder, int64_t from_s, int64_t to_s)
 {
     struct truth truth = {0};
@@ -97,18 +100,21 @@ static struct truth fill(struct folder *folder, int64_t from_s, int64_t to_s)
     struct batch *batch = batch_for(store, 10000);
     srand(77);
     for (int i = 0; i < 20000; i++) {
-        int64_t time_s = i == 0 ? T0 : i == 1 ? T0 + HOURS * WINDOW_HOUR - 1 : T0 + rand() % (HOURS * WINDOW_HOUR);
+        int64_t time_s = i == 0   ? T0
+                         : i == 1 ? T0 + HOURS * WINDOW_HOUR - 1
+                                  : T0 + rand() % (HOURS * WINDOW_HOUR);
         int type = rand() % 50 ? rand() % 3 : rand() % TYPES;
         struct event event = event_of_run(RUN_A, (uint64_t)i + 1 + (i >= 10000), time_s);
         event.level = (enum level)(rand() % LEVEL_COUNT);
-        event.value[EVENT_EXCEPTION_TYPE] = (struct value){
-            .data = types[type], .size = (uint32_t)strlen(types[type]), .kind = VALUE_STRING};
+        event.value[EVENT_EXCEPTION_TYPE] =
+            (struct value){.data = types[type], .size = (uint32_t)strlen(types[type]), .kind = VALUE_STRING};
         assert_int_equal(batch_add(batch, &event, SLICE("")), 0);
         if (time_s >= from_s && time_s < to_s)
             tally(&truth, &event, type);
     }
     for (uint64_t i = 0; i < 12; i++)
-        assert_int_equal(batch_add_reject(batch, "source", i, i < 10 ? REJECT_NOT_JSON : REJECT_CUT, SLICE("x")), 0);
+        assert_int_equal(
+            batch_add_reject(batch, "source", i, i < 10 ? REJECT_NOT_JSON : REJECT_CUT, SLICE("x")), 0);
     commit(store, batch);
     batch_free(batch);
     store_close(store);
@@ -191,13 +197,15 @@ static void by_level_and_top_leave_the_total_as_it_is(void **state)
 {
     struct folder *folder = *state;
     const struct truth truth = fill(folder, INT64_MIN, INT64_MAX);
-    const struct report_request request = {.by = COLUMN_LEVEL, .levels = report_levels_from(LEVEL_TRACE), .top = 2};
+    const struct report_request request = {
+        .by = COLUMN_LEVEL, .levels = report_levels_from(LEVEL_TRACE), .top = 2};
     struct report *report = report_of(folder, &request);
     assert_int_equal(report->line_count, 2);
     assert_int_equal(report->group_count, LEVEL_COUNT);
     assert_int_equal(report->total, truth.records);
     for (int i = 0; i < 2; i++)
-        assert_int_equal(report->lines[i].count, truth.by_level[level_from_text(slice_of(report->lines[i].name))]);
+        assert_int_equal(report->lines[i].count,
+                         truth.by_level[level_from_text(slice_of(report->lines[i].name))]);
     report_free(report);
 }
 
@@ -224,7 +232,8 @@ static void what_only_days_remember_is_still_reported(void **state)
     struct batch *batch = batch_for(store, 10000);
     static const int64_t days_before[] = {500, 450, 100, 10, 1, 0};
     for (int i = 0; i < 6; i++) {
-        struct event event = event_of(LEVEL_ERROR, T0 + 3600 - days_before[i] * WINDOW_DAY, "shop", "Timeout");
+        struct event event =
+            event_of(LEVEL_ERROR, T0 + 3600 - days_before[i] * WINDOW_DAY, "shop", "Timeout");
         for (int n = 0; n <= i; n++)
             assert_int_equal(batch_add(batch, &event, SLICE("")), 0);
         commit(store, batch);
@@ -241,8 +250,8 @@ static void what_only_days_remember_is_still_reported(void **state)
 /* --- commands and formats --- */
 
 /* Runs a command with its answer in a file, and returns what it wrote. */
-static enum exit_code answer_of(struct folder *folder, command_function *command, const char *arguments, char *out,
-                                size_t size)
+static enum exit_code answer_of(struct folder *folder, command_function *command, const char *arguments,
+                                char *out, size_t size)
 {
     char line[512], *argv[16];
     int argc = 0;
@@ -283,7 +292,9 @@ static void stats_are_the_documented_json(void **state)
     assert_non_null(at);
     uint64_t total;
     double rate, duration;
-    assert_int_equal(sscanf(at, "\"total_errors\":%" SCNu64 ",\"error_rate_per_minute\":%lf,\"tracking_duration_minutes\":%lf}",
+    assert_int_equal(sscanf(at,
+                            "\"total_errors\":%" SCNu64
+                            ",\"error_rate_per_minute\":%lf,\"tracking_duration_minutes\":%lf}",
                             &total, &rate, &duration),
                      3);
     assert_int_equal(total, truth.errors);
@@ -297,7 +308,9 @@ static void hostile_texts_reach_no_spreadsheet_browser_or_terminal(void **state)
     static char out[1 << 16];
     struct store *store = store_made(folder);
     struct batch *batch = batch_for(store, 10000);
-    static const char *const hostile[] = {"=cmd()", "<script>alert(1)</script>", "\033[31mred", "a|b", ("\xe2\x80\xae" "evil")};
+    static const char *const hostile[] = {"=cmd()", "<script>alert(1)</script>", "\033[31mred", "a|b",
+                                          ("\xe2\x80\xae"
+                                           "evil")};
     for (int i = 0; i < 5; i++) {
         struct event event = event_of(LEVEL_ERROR, T0, "shop", hostile[i]);
         assert_int_equal(batch_add(batch, &event, SLICE("")), 0);
@@ -326,15 +339,18 @@ static void a_report_has_its_range_its_accounting_and_its_rejects(void **state)
     struct folder *folder = *state;
     static char out[1 << 16];
     fill(folder, INT64_MIN, INT64_MAX);
-    assert_int_equal(answer_of(folder, cmd_report, "--top 2 --since 2025-10-19T03:00:35Z --until 2025-10-19T04:59:38Z", out,
+    assert_int_equal(answer_of(folder, cmd_report,
+                               "--top 2 --since 2025-10-19T03:00:35Z --until 2025-10-19T04:59:38Z", out,
                                sizeof(out)),
                      EXIT_OK_);
     assert_non_null(strstr(out, "2025-10-19T03:00:30Z to 2025-10-19T04:59:40Z (119.2 minutes)"));
     assert_non_null(strstr(out, "20,000 records in 1 run: 1 missing, 0 duplicates, 0 dropped on purpose"));
     assert_non_null(strstr(out, "12 lines: not_json 10, cut 2"));
     assert_non_null(strstr(out, " more)"));
-    assert_int_equal(answer_of(folder, cmd_report, "--since 1h --until 2020-01-01T00:00:00Z", out, sizeof(out)), EXIT_OK_);
-    assert_non_null(strstr(out, "The database holds records from 2025-10-19T00:00:00Z to 2025-10-21T02:00:00Z"));
+    assert_int_equal(
+        answer_of(folder, cmd_report, "--since 1h --until 2020-01-01T00:00:00Z", out, sizeof(out)), EXIT_OK_);
+    assert_non_null(
+        strstr(out, "The database holds records from 2025-10-19T00:00:00Z to 2025-10-21T02:00:00Z"));
 }
 
 static void runs_are_listed_with_what_is_missing(void **state)
@@ -344,8 +360,9 @@ static void runs_are_listed_with_what_is_missing(void **state)
     fill(folder, INT64_MIN, INT64_MAX);
     assert_int_equal(answer_of(folder, cmd_runs, "--format jsonl", out, sizeof(out)), EXIT_OK_);
     assert_non_null(strstr(out, "{\"run_id\":\"" RUN_A "\",\"parent_run_id\":\"\",\"service\":\"shop\""));
-    assert_non_null(strstr(out, "\"first_seq\":1,\"last_seq\":20001,\"records\":20000,\"missing\":1,\"duplicates\":0,"
-                                "\"dropped\":0,\"before_first\":0,\"inexact\":false,\"ended\":\"running\"}\n"));
+    assert_non_null(
+        strstr(out, "\"first_seq\":1,\"last_seq\":20001,\"records\":20000,\"missing\":1,\"duplicates\":0,"
+                    "\"dropped\":0,\"before_first\":0,\"inexact\":false,\"ended\":\"running\"}\n"));
     assert_int_equal(answer_of(folder, cmd_runs, "", out, sizeof(out)), EXIT_OK_);
     assert_non_null(strstr(out, "20,000          1          0          0  running\n"));
 }
@@ -363,7 +380,8 @@ static void an_empty_database_gives_an_answer_in_every_format(void **state)
         assert_int_equal(strlen(out) > 0, i < 5);
     }
     assert_int_equal(answer_of(folder, cmd_stats, "", out, sizeof(out)), EXIT_OK_);
-    assert_non_null(strstr(out, "\"total_errors\":0,\"error_rate_per_minute\":0.0,\"tracking_duration_minutes\":0.0}"));
+    assert_non_null(
+        strstr(out, "\"total_errors\":0,\"error_rate_per_minute\":0.0,\"tracking_duration_minutes\":0.0}"));
     assert_int_equal(answer_of(folder, cmd_runs, "--format json", out, sizeof(out)), EXIT_OK_);
     assert_string_equal(out, "[]\n");
 }

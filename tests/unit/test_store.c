@@ -101,8 +101,8 @@ static void rejects_are_counted_and_the_latest_thousand_lines_kept(void **state)
     struct store *store = store_made(folder);
     struct batch *batch = batch_for(store, 10000);
     for (uint64_t i = 0; i < 2500; i++) {
-        assert_int_equal(batch_add_reject(batch, "source", i, i % 5 ? REJECT_NOT_JSON : REJECT_CUT, SLICE("li\0ne")),
-                         0);
+        assert_int_equal(
+            batch_add_reject(batch, "source", i, i % 5 ? REJECT_NOT_JSON : REJECT_CUT, SLICE("li\0ne")), 0);
         if (i % 600 == 599)
             commit(store, batch);
     }
@@ -121,7 +121,8 @@ static void retention_keeps_each_resolution_for_its_time(void **state)
     struct batch *batch = batch_for(store, 10000);
     static const int64_t days_before[] = {0, 1, 3, 20, 401, 3651};
     for (int i = 5; i >= 0; i--) {
-        add(batch, event_of(LEVEL_ERROR, T0 - days_before[i] * WINDOW_DAY, "shop", i == 5 ? "Ancient" : "Timeout"));
+        add(batch,
+            event_of(LEVEL_ERROR, T0 - days_before[i] * WINDOW_DAY, "shop", i == 5 ? "Ancient" : "Timeout"));
         commit(store, batch);
     }
     const char *sql = "SELECT resolution_s, sum(count) FROM counts GROUP BY 1";
@@ -172,7 +173,8 @@ static void a_commit_that_fails_changes_nothing_and_can_be_tried_again(void **st
     struct problem problem = {0};
     for (int attempt = 0; attempt < 2; attempt++)
         assert_int_equal(store_commit(store, batch, NULL, 0, &position, 1, &problem), -ERR_IO_005);
-    assert_answer(folder->file, "SELECT (SELECT sum(count) FROM counts), (SELECT count(*) FROM run), count(*) FROM series",
+    assert_answer(folder->file,
+                  "SELECT (SELECT sum(count) FROM counts), (SELECT count(*) FROM run), count(*) FROM series",
                   "4 0 1;");
     uint64_t offset;
     assert_int_equal(store_load_position(store, "stats", "source", &offset, &problem), 0);
@@ -201,7 +203,8 @@ static void sources_and_positions_come_back_as_they_were(void **state)
     source_hash_bytes(&source.record.evidence.marker, "marker", 6);
     strcpy(second.record.id, "019a2b6e-7c1d-7f3a-9a55-000000000001");
     strcpy(second.record.path, "/var/log/shop/app.log.1");
-    const struct store_position positions[] = {{"stats", source.record.id, 900}, {"out", source.record.id, 500}};
+    const struct store_position positions[] = {{"stats", source.record.id, 900},
+                                               {"out", source.record.id, 500}};
 
     assert_false(store_output_known(store, "out"));
     assert_int_equal(store_commit(store, batch, sources, 2, positions, 2, &problem), 0);
@@ -229,7 +232,8 @@ static void sources_and_positions_come_back_as_they_were(void **state)
     assert_false(store_output_known(store, "lake"));
     assert_answer(folder->file, "SELECT records, rejected, blank, size, state FROM source WHERE records > 0",
                   "10 4 2 1000 open;");
-    assert_answer(folder->file, "SELECT output, length(marker) FROM output_position ORDER BY 1", "out 0;stats 32;");
+    assert_answer(folder->file, "SELECT output, length(marker) FROM output_position ORDER BY 1",
+                  "out 0;stats 32;");
     batch_free(batch);
     store_close(store);
 }
@@ -256,7 +260,8 @@ static int read_stream(const struct config *config, uint64_t batch_records)
     struct batch *batch;
     uint64_t at = 0;
     if (store_open(config, NULL, &store) < 0 || batch_new(10000, &batch) < 0 ||
-        store_load_series(store, batch, NULL) < 0 || store_load_position(store, "stats", "stream", &at, NULL) < 0)
+        store_load_series(store, batch, NULL) < 0 ||
+        store_load_position(store, "stats", "stream", &at, NULL) < 0)
         return 1;
     while (at < STREAM_RECORDS) {
         for (uint64_t i = 0; i < batch_records && at < STREAM_RECORDS; i++, at++) {
@@ -316,7 +321,8 @@ static void after_kill_9_at_any_moment_the_counts_equal_a_clean_run(void **state
         ("SELECT resolution_s, start, level, type, count FROM counts JOIN series ON id = series_id"
          " WHERE resolution_s > 10 ORDER BY 1, 2, 3, 4"),
         "SELECT sum(count), count(*) FROM counts WHERE resolution_s = 10",
-        "SELECT run_id, records, missing, duplicates, first_seq, last_seq, first_seen_ns, last_seen_ns, inexact FROM run",
+        "SELECT run_id, records, missing, duplicates, first_seq, last_seq, first_seen_ns, last_seen_ns, "
+        "inexact FROM run",
         "SELECT * FROM run_gap ORDER BY 1, 2",
         "SELECT * FROM reject",
         "SELECT offset, count(*) FROM reject_line GROUP BY 1",
@@ -422,8 +428,10 @@ static void an_empty_file_becomes_a_database(void **state)
     assert_non_null(empty);
     fclose(empty);
     store_close(store_made(folder));
-    assert_answer(folder->file, "SELECT (SELECT user_version FROM pragma_user_version), application_id FROM pragma_application_id",
-                  "1 1819240275;");
+    assert_answer(
+        folder->file,
+        "SELECT (SELECT user_version FROM pragma_user_version), application_id FROM pragma_application_id",
+        "1 1819240275;");
 }
 
 static void files_are_for_owner_and_group_and_the_wal_stays(void **state)
@@ -453,7 +461,8 @@ static void an_audit_line_says_who_and_what(void **state)
     struct store *store = store_made(folder);
     struct problem problem = {0};
     assert_int_equal(store_audit(store, "START", "{\"once\":true}", &problem), 0);
-    assert_answer(folder->file, "SELECT operation, details, actor LIKE '%uid%', time_ns > 1e18 FROM audit_log",
+    assert_answer(folder->file,
+                  "SELECT operation, details, actor LIKE '%uid%', time_ns > 1e18 FROM audit_log",
                   "START {\"once\":true} 1 1;");
     store_close(store);
 }
@@ -474,7 +483,8 @@ static void gaps_of_all_runs_are_bounded(void **state)
     assert_answer(folder->file,
                   "SELECT (SELECT count(*) FROM run_gap), sum(inexact), sum(missing), count(*) FROM run",
                   "100000 10 100500 2010;");
-    assert_answer(folder->file, "SELECT max(run_id) FROM run WHERE inexact", "019a2b6e-7c1d-7f3a-9a55-000000000009;");
+    assert_answer(folder->file, "SELECT max(run_id) FROM run WHERE inexact",
+                  "019a2b6e-7c1d-7f3a-9a55-000000000009;");
     batch_free(batch);
     store_close(store);
 }
@@ -492,16 +502,24 @@ static void views_answer_in_errors_per_minute_and_hour(void **state)
     }
     add(batch, event_of(LEVEL_CRITICAL, T0 - 2 * WINDOW_DAY, "shop", "Old"));
     commit(store, batch);
-    assert_answer(folder->file,
-                  "SELECT count(*), sum(errors), sum(records) FROM error_rate_per_minute WHERE start >= 1760832000",
-                  "120 60 420;");
-    assert_answer(folder->file, "SELECT minute, errors, records, error_percent FROM error_rate_per_minute WHERE start = 1760832060",
-                  "2025-10-19 00:01:00 1 4 25.0;");
-    assert_answer(folder->file, "SELECT hour, errors, records, errors_per_minute FROM error_rate_per_hour WHERE start >= 1760832000",
-                  "2025-10-19 00:00:00 30 210 0.5;2025-10-19 01:00:00 30 210 0.5;");
-    assert_answer(folder->file, "SELECT service, level, type, errors FROM top_errors_24h", "shop ERROR Timeout 60;");
-    assert_answer(folder->file, "SELECT service, last_minute, records_1h, errors_1h, records_24h, errors_24h FROM service_health",
-                  "shop 2025-10-19 01:59:00 210 30 420 60;");
+    assert_answer(
+        folder->file,
+        "SELECT count(*), sum(errors), sum(records) FROM error_rate_per_minute WHERE start >= 1760832000",
+        "120 60 420;");
+    assert_answer(
+        folder->file,
+        "SELECT minute, errors, records, error_percent FROM error_rate_per_minute WHERE start = 1760832060",
+        "2025-10-19 00:01:00 1 4 25.0;");
+    assert_answer(
+        folder->file,
+        "SELECT hour, errors, records, errors_per_minute FROM error_rate_per_hour WHERE start >= 1760832000",
+        "2025-10-19 00:00:00 30 210 0.5;2025-10-19 01:00:00 30 210 0.5;");
+    assert_answer(folder->file, "SELECT service, level, type, errors FROM top_errors_24h",
+                  "shop ERROR Timeout 60;");
+    assert_answer(
+        folder->file,
+        "SELECT service, last_minute, records_1h, errors_1h, records_24h, errors_24h FROM service_health",
+        "shop 2025-10-19 01:59:00 210 30 420 60;");
     assert_answer(folder->file, "SELECT count(*) FROM run_accounting", "0;");
     batch_free(batch);
     store_close(store);

@@ -41,7 +41,8 @@ static void a_record_counts_in_the_window_of_its_own_time(void **state)
 
     static const struct {
         int64_t time_ns, start;
-    } cases[] = {{0, 0}, {9999999999, 0}, {10000000000, 10}, {-1, -10}, {5, 0}, {-10000000000, -10}, {10000000001, 10}};
+    } cases[] = {{0, 0}, {9999999999, 0},     {10000000000, 10}, {-1, -10},
+                 {5, 0}, {-10000000000, -10}, {10000000001, 10}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct window_cell *cell;
         assert_int_equal(window_table_take(&windows, &series, index, cases[i].time_ns, &cell), 0);
