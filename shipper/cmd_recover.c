@@ -32,9 +32,10 @@ static void print_text(const char *path, const ll_recovered *done, bool dry_run)
 {
     struct problem escaped = {0}; /* a file name may hold anything */
     problem_set(&escaped, ERR_NONE, "%s", path);
-    printf("%s: %s %" PRIu32 " of dead programs, %" PRIu64 " records written; %" PRIu32
-           " in use by living ones\n",
-           escaped.text, dry_run ? "would finish" : "finished", done->finished, done->records, done->living);
+    printf("%s: %s %" PRIu32 " rings of dead programs, %" PRIu64 " records %s; left alone %" PRIu32
+           " of living ones\n",
+           escaped.text, dry_run ? "would finish" : "finished", done->finished, done->records,
+           dry_run ? "to write" : "written", done->living);
 }
 
 static void add_count(struct bytes *b, const char *key, uint64_t value)
