@@ -203,13 +203,14 @@ static enum exit_code tell_unmatched(const struct check *check)
     return code;
 }
 
-static int look(const struct config *config, struct tail **ret_tail, struct problem *ret_problem)
+/* `own_file` outlives the tail: the pointer to it is borrowed. */
+static int look(const struct config *config, const char *const *own_file, struct tail **ret_tail,
+                struct problem *ret_problem)
 {
-    const char *const own_files[] = {config->database_file};
     const struct tail_options options = {.inputs = config->inputs,
                                          .input_count = config->input_count,
                                          .once = true,
-                                         .own_files = own_files,
+                                         .own_files = own_file,
                                          .own_file_count = 1};
     _cleanup_(tail_freep) struct tail *tail = NULL;
     int r = tail_new(&options, ret_problem, &tail);
@@ -227,8 +228,9 @@ static int look(const struct config *config, struct tail **ret_tail, struct prob
 static enum exit_code check_files(const struct config *config, int format)
 {
     struct problem problem = {0};
+    const char *own_file = config->database_file;
     _cleanup_(tail_freep) struct tail *tail = NULL;
-    if (look(config, &tail, &problem) < 0)
+    if (look(config, &own_file, &tail, &problem) < 0)
         return cmd_fail(&problem);
     const struct check check = {.config = config, .tail = tail};
     (format == FORMAT_JSON ? print_json : print_text)(&check);
