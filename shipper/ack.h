@@ -7,8 +7,9 @@
  *         +------+--------+--------+--------+--------+
  *                first                        first + count
  *
- * The position moves only over a gapless run of acknowledged records. Bytes that are not sent (filtered, blank) take no
- * entry: they lengthen the entry before them, so that passing over a gigabyte of them costs nothing.
+ * The position moves only over a gapless run of acknowledged records. Bytes that are not sent (filtered,
+ * blank) take no entry: they lengthen the entry before them, so that passing over a gigabyte of them costs
+ * nothing.
  *
  * Pure: no clock, no lock, no input or output. One thread at a time.
  */

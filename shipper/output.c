@@ -35,7 +35,8 @@ static struct output_stream *map_find(const struct output_map *map, const struct
 
 static int map_grow(struct output_map *map)
 {
-    struct output_map grown = {.capacity = map->capacity ? map->capacity * 2 : MAP_CAPACITY_MIN, .count = map->count};
+    struct output_map grown = {.capacity = map->capacity ? map->capacity * 2 : MAP_CAPACITY_MIN,
+                               .count = map->count};
     grown.slot = calloc(grown.capacity, sizeof(struct output_stream *));
     if (!grown.slot)
         return -ERR_INT_002;
@@ -123,7 +124,7 @@ static void trouble_set(struct output *output, enum error error, const char *for
     vsnprintf(text, sizeof(text), format, arguments);
     struct output_trouble *trouble = &output->trouble;
     int64_t now_ns = output_now_ns();
-    problem_set(&trouble->problem, error, "Output \"%s\": %s", output->config->name, text);
+    problem_set(&trouble->problem, error, "output \"%s\": %s", output->config->name, text);
     if (error != trouble->told || now_ns - trouble->told_at_ns >= TELL_AGAIN_NS_MIN) {
         trouble->untold = true;
         trouble->told = error;
@@ -209,7 +210,7 @@ int output_open(const struct config_output *config, int lane, const struct outpu
     case OUTPUT_KAFKA:
         return output_kafka_open(config, environment, ret_problem, ret_output);
     }
-    return problem_set(ret_problem, ERR_INT_001, "Output \"%s\" has a type that is not known.", config->name);
+    return problem_set(ret_problem, ERR_INT_001, "output \"%s\" has a type that is not known", config->name);
 }
 
 void output_close(struct output *output)
@@ -236,13 +237,14 @@ bool output_ready(const struct output *output)
     return !output_holds(output) && output->class->has_room(output);
 }
 
-enum output_result output_send(struct output *output, const struct output_record *record, struct problem *ret_problem)
+enum output_result output_send(struct output *output, const struct output_record *record,
+                               struct problem *ret_problem)
 {
     if (output_holds(output))
         return OUTPUT_FAILED;
     struct output_stream *stream = stream_of(output, record->source);
     if (ack_reserve(&stream->ack) < 0) {
-        output_hold(output, ERR_INT_002, "no memory for another record.");
+        output_hold(output, ERR_INT_002, "no memory for another record");
         trouble_tell(output, ret_problem);
         return OUTPUT_FAILED;
     }

@@ -1,14 +1,15 @@
 /*
- * Where records go. An output is a small complete table of functions (output_class.h); what all share (back-off,
- * telling a trouble once, the position that moves only over a gapless run of acknowledged records) is in output.c, once.
+ * Where records go. An output is a small complete table of functions (output_class.h); what all share
+ * (back-off, telling a trouble once, the position that moves only over a gapless run of acknowledged records)
+ * is in output.c, once.
  *
- * Sequence: output_open; output_begin for each source; then output_send and output_skip for the lines in the order of
- * their source, output_settle before the bytes that were sent go away, output_pump regularly (acknowledgements come in
- * there); output_flush; output_close. All calls come from one thread.
+ * Sequence: output_open; output_begin for each source; then output_send and output_skip for the lines in the
+ * order of their source, output_settle before the bytes that were sent go away, output_pump regularly
+ * (acknowledgements come in there); output_flush; output_close. All calls come from one thread.
  *
- * Trouble: an output that cannot go on for now holds. It takes nothing, tries again with growing pauses, and keeps
- * whatever it took. The call in which a trouble is first seen fills `ret_problem`; later ones leave it untouched, so the
- * caller sets its error to ERR_NONE before the call and tells what it finds there.
+ * Trouble: an output that cannot go on for now holds. It takes nothing, tries again with growing pauses, and
+ * keeps whatever it took. The call in which a trouble is first seen fills `ret_problem`; later ones leave it
+ * untouched, so the caller sets its error to ERR_NONE before the call and tells what it finds there.
  */
 #ifndef SHIPPER_OUTPUT_H
 #define SHIPPER_OUTPUT_H
@@ -21,11 +22,12 @@
 #include <poll.h>
 
 struct output_record {
-    struct slice line;         /* with its newline, if it has one; stays as it is until output_settle */
-    const struct event *event; /* NULL for a line that is no record and is forwarded as it is; valid for the call */
+    struct slice line; /* with its newline, if it has one; stays as it is until output_settle */
+    const struct event
+        *event; /* NULL for a line that is no record and is forwarded as it is; valid for the call */
     struct source *source;
-    uint64_t offset;           /* of the line */
-    uint64_t end;              /* the position behind it */
+    uint64_t offset; /* of the line */
+    uint64_t end;    /* the position behind it */
 };
 
 enum output_result {
@@ -37,7 +39,7 @@ enum output_result {
 struct output;
 
 struct output_environment {
-    const char *instance;  /* for client ids */
+    const char *instance; /* for client ids */
     const char *host;
     const char *state_dir; /* for the dead-letter file */
 };
@@ -57,7 +59,8 @@ int output_begin(struct output *output, struct source *source, uint64_t offset);
 /* The source is gone and fully acknowledged: forget it. */
 void output_forget(struct output *output, const struct source *source);
 
-/* Whether this output wants the record at all (its levels). One that it does not want is passed by output_skip. */
+/* Whether this output wants the record at all (its levels). One that it does not want is passed by
+ * output_skip. */
 bool output_wants(const struct output *output, const struct event *event);
 
 /* Whether output_send is worth trying: it neither holds nor is full. */
@@ -72,17 +75,19 @@ enum output_result output_send(struct output *output, const struct output_record
 /* The position moves over bytes that are not for this output, in order with what was sent. */
 void output_skip(struct output *output, struct source *source, uint64_t end);
 
-/* The bytes of records sent so far are about to go away: write or copy them. 0, or a negative error (the output holds). */
+/* The bytes of records sent so far are about to go away: write or copy them. 0, or a negative error (the
+ * output holds). */
 int output_settle(struct output *output, struct problem *ret_problem);
 
-/* Gives the output `timeout_ms` (may be 0) to take in acknowledgements and to try again what failed. 0, or a negative
- * error as long as it holds. */
+/* Gives the output `timeout_ms` (may be 0) to take in acknowledgements and to try again what failed. 0, or a
+ * negative error as long as it holds. */
 int output_pump(struct output *output, int timeout_ms, struct problem *ret_problem);
 
 /* What to wait for, with poll(2), before output_pump has something to do; fd -1 when there is nothing. */
 struct pollfd output_interest(const struct output *output);
 
-/* Waits until everything is acknowledged, at most `timeout_ms`. 0, or a negative error when something is still out. */
+/* Waits until everything is acknowledged, at most `timeout_ms`. 0, or a negative error when something is
+ * still out. */
 int output_flush(struct output *output, int timeout_ms, struct problem *ret_problem);
 
 /* Up to where the output has acknowledged a source, gapless; `sent` positions lie ahead of it. */

@@ -1,7 +1,7 @@
 /*
- * What an output is made of; only output*.c include this. A class fills the table and begins its own struct with a
- * `struct output`. It acknowledges by calling ack_done on the stream's tracker, and says how it fares by output_hold,
- * output_die and output_well; when to try again and whether to tell is decided in output.c.
+ * What an output is made of; only output*.c include this. A class fills the table and begins its own struct
+ * with a `struct output`. It acknowledges by calling ack_done on the stream's tracker, and says how it fares
+ * by output_hold, output_die and output_well; when to try again and whether to tell is decided in output.c.
  */
 #ifndef SHIPPER_OUTPUT_CLASS_H
 #define SHIPPER_OUTPUT_CLASS_H
@@ -31,9 +31,9 @@ struct output_trouble {
     struct problem problem; /* ERR_NONE: all is well */
     bool untold;
     bool for_good;
-    int64_t retry_at_ns;    /* monotonic */
+    int64_t retry_at_ns; /* monotonic */
     int64_t pause_ns;
-    int64_t told_at_ns;     /* when `told` was last told; the same within a minute is not told again */
+    int64_t told_at_ns; /* when `told` was last told; the same within a minute is not told again */
     enum error told;
 };
 
@@ -53,7 +53,8 @@ struct output {
 };
 
 /* The constructors; each fills ret_problem on failure. */
-int output_stdout_open(const struct config_output *config, struct problem *ret_problem, struct output **ret_output);
+int output_stdout_open(const struct config_output *config, struct problem *ret_problem,
+                       struct output **ret_output);
 int output_kafka_open(const struct config_output *config, const struct output_environment *environment,
                       struct problem *ret_problem, struct output **ret_output);
 

@@ -1,11 +1,14 @@
 /*
- * Standard output. Records are borrowed as spans of the bytes they stand in and go out in large blocks when the caller
- * settles; neighbours in memory are one span, so that forwarding everything is one write for each piece read. What the
- * kernel does not take then (a slow reader) is copied, and nothing more is accepted until that is out.
+ * Standard output. Records are borrowed as spans of the bytes they stand in and go out in large blocks when
+ * the caller settles; neighbours in memory are one span, so that forwarding everything is one write for each
+ * piece read. What the kernel does not take then (a slow reader) is copied, and nothing more is accepted
+ * until that is out.
  *
- * A position moves when the kernel has the record's last byte. A span that went out in part keeps the rest, so nothing
- * is doubled by this process; a kill can tear the last line of a file, and the next run begins on a new line.
+ * A position moves when the kernel has the record's last byte. A span that went out in part keeps the rest,
+ * so nothing is doubled by this process; a kill can tear the last line of a file, and the next run begins on
+ * a new line.
  */
+#define _GNU_SOURCE /* memrchr, F_SETPIPE_SZ */
 #include "output_class.h"
 
 #include "liblog/base/cleanup.h"
@@ -20,27 +23,27 @@
 #include <sys/uio.h>
 
 enum {
-    SPANS_MAX = 512,               /* below every IOV_MAX */
+    SPANS_MAX = 512, /* below every IOV_MAX */
     PIPE_BYTES_WANTED = 1024 * 1024,
 };
 
 struct span {
     struct output_stream *stream; /* NULL: bytes that belong to no record */
     uint64_t ticket;
-    uint64_t offset;              /* of `data` in the source */
+    uint64_t offset; /* of `data` in the source */
     uint64_t records;
 };
 
 struct output_stdout {
     struct output base;
     int fd;
-    bool is_own_fd;     /* a description of our own, opened for writing without blocking */
+    bool is_own_fd; /* a description of our own, opened for writing without blocking */
     bool is_socket;
-    bool mends_line;    /* the file ends within a line: a newline goes first */
+    bool mends_line; /* the file ends within a line: a newline goes first */
     struct iovec vector[SPANS_MAX];
     struct span span[SPANS_MAX];
-    int first, count;   /* spans in use: [first, count) */
-    char *kept;         /* the copy of what could not be written; the spans point into it */
+    int first, count; /* spans in use: [first, count) */
+    char *kept;       /* the copy of what could not be written; the spans point into it */
     size_t kept_size;
 };
 
@@ -69,14 +72,16 @@ static bool span_continues(const struct output_stdout *self, const struct output
 }
 
 /* A record without newline (the last of a file) is complete when the newline that follows it is out. */
-static void add_unended(struct output_stdout *self, struct output_stream *stream, const struct output_record *record)
+static void add_unended(struct output_stdout *self, struct output_stream *stream,
+                        const struct output_record *record)
 {
     span_add(self, (struct span){.offset = record->offset}, record->line);
     uint64_t ticket = ack_sent(&stream->ack, record->end);
     span_add(self, (struct span){stream, ticket, record->end - 1, 1}, SLICE("\n"));
 }
 
-static void add_record(struct output_stdout *self, struct output_stream *stream, const struct output_record *record)
+static void add_record(struct output_stdout *self, struct output_stream *stream,
+                       const struct output_record *record)
 {
     if (record->line.data[record->line.size - 1] != '\n') {
         add_unended(self, stream, record);
@@ -148,14 +153,15 @@ static void write_failed(struct output_stdout *self, int error_number)
     case EPIPE:
     case ECONNRESET:
     case EBADF:
-        output_die(&self->base, ERR_IO_003, "nobody reads standard output any more (%s).", strerror(error_number));
+        output_die(&self->base, ERR_IO_003, "nobody reads standard output any more (%s)",
+                   strerror(error_number));
         return;
     case ENOSPC:
     case EDQUOT:
-        output_hold(&self->base, ERR_IO_005, "no space is left behind standard output; it is tried again.");
+        output_hold(&self->base, ERR_IO_005, "no space is left behind standard output; it is tried again");
         return;
     default:
-        output_hold(&self->base, ERR_IO_003, "writing to standard output failed: %s; it is tried again.",
+        output_hold(&self->base, ERR_IO_003, "writing to standard output failed: %s; it is tried again",
                     strerror(error_number));
     }
 }
@@ -184,8 +190,8 @@ static size_t spans_size(const struct output_stdout *self)
     return size;
 }
 
-/* The borrowed bytes go away: the spans that are left move into a copy. Without memory for it the write waits, which
- * loses nothing. */
+/* The borrowed bytes go away: the spans that are left move into a copy. Without memory for it the write
+ * waits, which loses nothing. */
 static void keep_spans(struct output_stdout *self)
 {
     if (self->kept || self->first == self->count)
@@ -293,7 +299,8 @@ static const struct output_class stdout_class = {
 
 /* ---- opening ---- */
 
-/* Whether a regular file would be continued in the middle of a line: a run before this one was killed within a write. */
+/* Whether a regular file would be continued in the middle of a line: a run before this one was killed within
+ * a write. */
 static bool ends_within_line(int fd)
 {
     _cleanup_close_ int readable = open("/proc/self/fd/1", O_RDONLY | O_CLOEXEC);
@@ -306,8 +313,8 @@ static bool ends_within_line(int fd)
 }
 
 /*
- * A pipe is opened once more, because O_NONBLOCK belongs to the description that other programs share with us; where
- * that is not allowed it is written as it is, and a slow reader holds everything up.
+ * A pipe is opened once more, because O_NONBLOCK belongs to the description that other programs share with
+ * us; where that is not allowed it is written as it is, and a slow reader holds everything up.
  */
 static void open_pipe(struct output_stdout *self)
 {
@@ -319,14 +326,15 @@ static void open_pipe(struct output_stdout *self)
     (void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES_WANTED); /* fewer turns; a smaller pipe does as well */
 }
 
-int output_stdout_open(const struct config_output *config, struct problem *ret_problem, struct output **ret_output)
+int output_stdout_open(const struct config_output *config, struct problem *ret_problem,
+                       struct output **ret_output)
 {
     struct stat status;
     if (fstat(STDOUT_FILENO, &status) < 0)
-        return problem_set(ret_problem, ERR_IO_003, "Output \"%s\": standard output is closed.", config->name);
+        return problem_set(ret_problem, ERR_IO_003, "output \"%s\": standard output is closed", config->name);
     struct output_stdout *self = calloc(1, sizeof(*self));
     if (!self)
-        return problem_set(ret_problem, ERR_INT_002, "Output \"%s\": no memory.", config->name);
+        return problem_set(ret_problem, ERR_INT_002, "output \"%s\": no memory", config->name);
     self->base.class = &stdout_class;
     self->base.config = config;
     self->fd = STDOUT_FILENO;

@@ -1,4 +1,5 @@
-/* What a user relies on: a position never passes a record that was not acknowledged, and filtering costs nothing. */
+/* What a user relies on: a position never passes a record that was not acknowledged, and filtering costs
+ * nothing. */
 #include "shipper/ack.h"
 
 #include <setjmp.h>
