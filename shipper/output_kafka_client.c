@@ -14,7 +14,7 @@
 #define RETENTION_MS_DEFAULT (7 * 24 * 3600 * 1000LL) /* Kafka's own, for a topic that does not tell */
 #define ASK_AGAIN_NS         (300 * 1000000000LL)
 
-enum { REASON_SIZE = 512, ASK_TIMEOUT_MS = 10000 };
+enum { REASON_SIZE = 512, ASK_TIMEOUT_MS_MAX = 5000 };
 
 /* ---- topics ---- */
 
@@ -185,6 +185,17 @@ void kafka_client_close(struct kafka_client *client)
 
 /* ---- how long the topics keep ---- */
 
+/* Records wait for the first answer, so it must not take long: a topic that cannot tell by then has the
+ * default. */
+static int ask_timeout_ms(const struct kafka_client *client)
+{
+    char value[NUMBER_U64_CHARS_MAX + 1] = "";
+    size_t size = sizeof(value);
+    rd_kafka_conf_get(rd_kafka_conf(client->producer), "socket.timeout.ms", value, &size);
+    int timeout_ms = atoi(value);
+    return timeout_ms > 0 && timeout_ms < ASK_TIMEOUT_MS_MAX ? timeout_ms : ASK_TIMEOUT_MS_MAX;
+}
+
 static void ask_topics(struct kafka_client *client)
 {
     rd_kafka_ConfigResource_t *asked[KAFKA_TOPICS_MAX];
@@ -192,7 +203,7 @@ static void ask_topics(struct kafka_client *client)
         asked[i] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, client->topic[i].name);
     rd_kafka_AdminOptions_t *options =
         rd_kafka_AdminOptions_new(client->producer, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
-    rd_kafka_AdminOptions_set_request_timeout(options, ASK_TIMEOUT_MS, NULL, 0);
+    rd_kafka_AdminOptions_set_request_timeout(options, ask_timeout_ms(client), NULL, 0);
     rd_kafka_DescribeConfigs(client->producer, asked, (size_t)client->topic_count, options, client->answers);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_ConfigResource_destroy_array(asked, (size_t)client->topic_count);

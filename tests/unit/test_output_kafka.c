@@ -55,8 +55,11 @@ static void bench_begin(struct bench *bench)
         .topic = "logs",
         .key = EVENT_REQUEST_ID,
         .in_flight_max = 65536,
-        .property = {{"linger.ms", "1"}, {"retry.backoff.ms", "20"}, {"reconnect.backoff.ms", "20"}},
-        .property_count = 3,
+        .property = {{"linger.ms", "1"},
+                     {"retry.backoff.ms", "20"},
+                     {"reconnect.backoff.ms", "20"},
+                     {"socket.timeout.ms", "500"}}, /* the mock has no controller that could tell of topics */
+        .property_count = 4,
     };
 }
 
@@ -398,8 +401,8 @@ static char *read_dead_letters(const struct bench *bench)
 static void test_a_record_too_large_is_put_aside_and_the_rest_goes_on(void **state)
 {
     struct bench *bench = *state;
-    bench->config.property[3] = (struct config_property){"message.max.bytes", "2000"};
-    bench->config.property_count = 4;
+    bench->config.property[4] = (struct config_property){"message.max.bytes", "2000"};
+    bench->config.property_count = 5;
     bench_open(bench);
     send_lines(bench, 0, 5, NULL);
     struct event event = make_event(LEVEL_INFO);
@@ -452,8 +455,8 @@ static void test_without_a_place_for_dead_letters_the_position_waits(void **stat
     char path[64];
     snprintf(path, sizeof(path), "%s/dead-lake.jsonl", bench->folder);
     assert_int_equal(mkdir(path, 0700), 0); /* a folder is in the way */
-    bench->config.property[3] = (struct config_property){"message.max.bytes", "2000"};
-    bench->config.property_count = 4;
+    bench->config.property[4] = (struct config_property){"message.max.bytes", "2000"};
+    bench->config.property_count = 5;
     bench_open(bench);
     struct event event = make_event(LEVEL_INFO);
     char large[3000];
@@ -474,8 +477,8 @@ static void test_without_a_place_for_dead_letters_the_position_waits(void **stat
 static void test_a_producer_that_failed_for_good_is_built_anew_and_loses_nothing(void **state)
 {
     struct bench *bench = *state;
-    bench->config.property[3] = (struct config_property){"enable.gapless.guarantee", "true"};
-    bench->config.property_count = 4;
+    bench->config.property[4] = (struct config_property){"enable.gapless.guarantee", "true"};
+    bench->config.property_count = 5;
     bench_open(bench);
     send_lines(bench, 0, 20, NULL);
     flush(bench, NULL);
