@@ -98,6 +98,17 @@ int output_begin(struct output *output, struct source *source, uint64_t offset)
     return 0;
 }
 
+bool output_resume(struct output *output, const struct source *source, uint64_t offset)
+{
+    struct ack_tracker *ack = &stream_of(output, source)->ack;
+    if (offset == ack->sent)
+        return true;
+    if (ack->count)
+        return false;
+    ack->position = ack->sent = offset;
+    return true;
+}
+
 void output_forget(struct output *output, const struct source *source)
 {
     struct output_map *map = &output->streams;

@@ -56,6 +56,12 @@ const char *output_name(const struct output *output);
 /* The output starts in a source at `offset` (from the store, or where it begins). 0 or -ERR_INT_002. */
 int output_begin(struct output *output, struct source *source, uint64_t offset);
 
+/*
+ * The output goes on in a source at `offset`, which may lie before what it was sent (a file that a power cut rolled
+ * back). False while records of the source are out: come again.
+ */
+bool output_resume(struct output *output, const struct source *source, uint64_t offset);
+
 /* The source is gone and fully acknowledged: forget it. */
 void output_forget(struct output *output, const struct source *source);
 

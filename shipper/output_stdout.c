@@ -60,6 +60,12 @@ static void span_add(struct output_stdout *self, struct span span, struct slice 
     self->span[self->count++] = span;
 }
 
+/* Where the line's bytes begin; the record may begin before them (a byte order mark). */
+static uint64_t line_offset(const struct output_record *record)
+{
+    return record->end - record->line.size;
+}
+
 static bool span_continues(const struct output_stdout *self, const struct output_stream *stream,
                            const struct output_record *record)
 {
@@ -68,14 +74,14 @@ static bool span_continues(const struct output_stdout *self, const struct output
     const struct span *last = &self->span[self->count - 1];
     const struct iovec *bytes = &self->vector[self->count - 1];
     return last->stream == stream && (const char *)bytes->iov_base + bytes->iov_len == record->line.data &&
-           last->offset + bytes->iov_len == record->offset;
+           last->offset + bytes->iov_len == line_offset(record);
 }
 
 /* A record without newline (the last of a file) is complete when the newline that follows it is out. */
 static void add_unended(struct output_stdout *self, struct output_stream *stream,
                         const struct output_record *record)
 {
-    span_add(self, (struct span){.offset = record->offset}, record->line);
+    span_add(self, (struct span){.offset = line_offset(record)}, record->line);
     uint64_t ticket = ack_sent(&stream->ack, record->end);
     span_add(self, (struct span){stream, ticket, record->end - 1, 1}, SLICE("\n"));
 }
@@ -91,7 +97,7 @@ static void add_record(struct output_stdout *self, struct output_stream *stream,
         ack_skip(&stream->ack, record->end);
     } else {
         uint64_t ticket = ack_sent(&stream->ack, record->end);
-        span_add(self, (struct span){stream, ticket, record->offset, 1}, record->line);
+        span_add(self, (struct span){stream, ticket, line_offset(record), 1}, record->line);
     }
 }
 
