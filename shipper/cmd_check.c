@@ -18,7 +18,6 @@ enum { FORMAT_TEXT, FORMAT_JSON };
 struct check {
     const struct config *config;
     struct tail *tail;
-    int format;
 };
 
 static void config_freep(struct config **config)
@@ -185,8 +184,11 @@ static void tell_unreadable(void *context, const struct problem *problem)
     cmd_fail(problem);
 }
 
-static void tell_unmatched(const struct check *check)
+/* A pattern of a configuration may well match nothing yet; one on the command line is meant for files that
+ * are there. */
+static enum exit_code tell_unmatched(const struct check *check)
 {
+    enum exit_code code = EXIT_OK_;
     for (int i = 0; i < check->config->input_count; i++) {
         const struct config_input *input = &check->config->inputs[i];
         if (each_file(check, input, put_nothing) > 0)
@@ -194,40 +196,45 @@ static void tell_unmatched(const struct check *check)
         struct problem problem = {0};
         problem_set(&problem, ERR_IO_001, "inputs[%d] matches no file now: %s%s", i, input->paths[0],
                     input->path_count > 1 ? " and others" : "");
-        cmd_fail(&problem);
+        enum exit_code one = cmd_fail(&problem);
+        if (input->exact)
+            code = one;
     }
+    return code;
 }
 
-static int look(struct check *check, struct problem *ret_problem)
+static int look(const struct config *config, struct tail **ret_tail, struct problem *ret_problem)
 {
-    const struct config *config = check->config;
     const char *const own_files[] = {config->database_file};
     const struct tail_options options = {.inputs = config->inputs,
                                          .input_count = config->input_count,
                                          .once = true,
                                          .own_files = own_files,
                                          .own_file_count = 1};
-    int r = tail_new(&options, ret_problem, &check->tail);
+    _cleanup_(tail_freep) struct tail *tail = NULL;
+    int r = tail_new(&options, ret_problem, &tail);
     if (r < 0)
         return r;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    r = tail_look(check->tail, (int64_t)now.tv_sec * 1000000000 + now.tv_nsec, tell_unreadable, NULL);
-    return r < 0 ? problem_set(ret_problem, (enum error) - r, "cannot look for files") : 0;
+    r = tail_look(tail, (int64_t)now.tv_sec * 1000000000 + now.tv_nsec, tell_unreadable, NULL);
+    if (r < 0)
+        return problem_set(ret_problem, (enum error) - r, "cannot look for files");
+    *ret_tail = take_pointer(tail);
+    return 0;
 }
 
-/* A pattern that matches nothing yet is no fault of the configuration; a file that cannot be read is. */
-static enum exit_code check_files(struct check *check)
+static enum exit_code check_files(const struct config *config, int format)
 {
     struct problem problem = {0};
-    if (look(check, &problem) < 0)
+    _cleanup_(tail_freep) struct tail *tail = NULL;
+    if (look(config, &tail, &problem) < 0)
         return cmd_fail(&problem);
-    (check->format == FORMAT_JSON ? print_json : print_text)(check);
-    tell_unmatched(check);
-    enum exit_code code = EXIT_OK_;
-    if (tail_unreadable(check->tail, &code) == 0)
-        code = EXIT_OK_;
-    return cmd_finish(code);
+    const struct check check = {.config = config, .tail = tail};
+    (format == FORMAT_JSON ? print_json : print_text)(&check);
+    enum exit_code unmatched = tell_unmatched(&check);
+    enum exit_code unreadable = EXIT_OK_;
+    return cmd_finish(tail_unreadable(tail, &unreadable) > 0 ? unreadable : unmatched);
 }
 
 static enum exit_code check_all(const struct config_flags *flags, int format)
@@ -239,17 +246,12 @@ static enum exit_code check_all(const struct config_flags *flags, int format)
                     "there is nothing to check; give -c FILE, or the paths of log files");
     else
         config_load(flags, &problem, &config);
-    if (!config) {
-        if (format == FORMAT_JSON)
-            print_invalid_json(&problem);
-        cmd_finish(EXIT_OK_);
-        return cmd_fail(&problem);
-    }
-    _cleanup_(tail_freep) struct tail *tail = NULL;
-    struct check check = {.config = config, .format = format};
-    enum exit_code code = check_files(&check);
-    tail = check.tail;
-    return code;
+    if (config)
+        return check_files(config, format);
+    if (format == FORMAT_JSON)
+        print_invalid_json(&problem);
+    cmd_finish(EXIT_OK_);
+    return cmd_fail(&problem);
 }
 
 enum exit_code cmd_check(int argc, char **argv)

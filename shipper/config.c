@@ -102,6 +102,7 @@ static int use_paths(struct config *config, const struct config_flags *flags, st
     }
     release_paths(&config->inputs[0]);
     config->inputs[0].exact = true;
+    config->inputs[0].rotated = false;
     for (int i = 0; i < flags->path_count; i++) {
         int r = add_path(config, flags->paths[i], ret_problem);
         if (r < 0)
@@ -160,11 +161,12 @@ static int apply_flags(struct config *config, const struct config_flags *flags, 
 
 int config_load(const struct config_flags *flags, struct problem *ret_problem, struct config **ret_config)
 {
-    if (flags->path_count > CONFIG_PATHS_MAX)
+    enum { PATHS_MAX = CONFIG_PATHS_MAX * CONFIG_INPUTS_MAX };
+    if (flags->path_count > PATHS_MAX)
         return problem_set(
             ret_problem, ERR_USE_001,
-            "%d paths are too many: %d would do; quote the pattern, and shipper expands it itself",
-            flags->path_count, CONFIG_PATHS_MAX);
+            "%d paths are too many, %d would do; quote the pattern, and shipper expands it itself",
+            flags->path_count, PATHS_MAX);
     _cleanup_(config_freep) struct config *config = calloc(1, sizeof *config);
     if (!config)
         return problem_set(ret_problem, ERR_INT_001, "out of memory");

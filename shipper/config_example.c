@@ -47,50 +47,63 @@ static void help_text(const struct setting *setting, char *out, size_t size)
 static void example_section(const struct section *section, int variant, int indent, bool first_is_indented,
                             FILE *out);
 
-static void example_list(const struct setting *setting, int indent, FILE *out)
-{
-    for (int variant = 0; variant < 2; variant++) {
-        fprintf(out, "%*s- ", indent + 2, "");
-        example_section(setting->section, variant, indent + 4, true, out);
-    }
-}
-
 /* In which of the two elements of a list a setting is explained. */
 static bool is_explained(const struct setting *setting, int variant)
 {
     return (setting->is_kafka ? 1 : 0) == variant;
 }
 
-static void example_line(const struct setting *setting, int variant, int indent, FILE *out)
-{
-    const char *value = setting->example[variant];
-    const char *shown = value                 ? value
-                        : setting->initial    ? setting->initial
-                        : setting->example[1] ? setting->example[1]
-                                              : "…";
-    if (value || is_explained(setting, variant))
-        fprintf(out, "%*s%s%s: %s\n", indent, "", value ? "" : "# ", setting->name, shown);
-}
-
-/* The first setting of a list's element stands behind its "- ", so that its explanation comes after it. */
-static void example_setting(const struct setting *setting, int variant, int indent, bool is_indented,
-                            FILE *out)
+static void explain(const struct setting *setting, int variant, int indent, FILE *out)
 {
     char help[1024];
     help_text(setting, help, sizeof help);
-    bool explain = is_explained(setting, variant);
-    if (explain && !is_indented)
+    if (is_explained(setting, variant))
         print_comment(help, indent, out);
-    if (setting->type == SETTING_LIST || setting->type == SETTING_SECTION) {
-        fprintf(out, "%*s%s:\n", indent, "", setting->name);
-        if (setting->type == SETTING_LIST)
-            example_list(setting, indent, out);
-        else
-            example_section(setting->section, 0, indent + 2, false, out);
-    } else
-        example_line(setting, variant, is_indented ? 0 : indent, out);
-    if (explain && is_indented)
-        print_comment(help, indent, out);
+}
+
+/* The first setting of an element stands behind its "- ": what explains it goes before that. */
+static void example_list(const struct setting *setting, int indent, FILE *out)
+{
+    for (int variant = 0; variant < 2; variant++) {
+        explain(&setting->section->settings[0], variant, indent + 2, out);
+        fprintf(out, "%*s- ", indent + 2, "");
+        example_section(setting->section, variant, indent + 4, true, out);
+    }
+}
+
+/* A value of several lines goes on further in, and commented where its beginning is. */
+static void example_value(const char *value, const char *prefix, int indent, FILE *out)
+{
+    for (const char *end; (end = strchr(value, '\n')); value = end + 1)
+        fprintf(out, "%.*s\n%*s%s  ", (int)(end - value), value, indent, "", prefix);
+    fprintf(out, "%s\n", value);
+}
+
+static void example_line(const struct setting *setting, int variant, int indent, bool is_indented, FILE *out)
+{
+    const char *value = setting->example[variant];
+    const char *shown = value ? value : setting->initial ? setting->initial : setting->example[1];
+    if (!shown || (!value && !is_explained(setting, variant)))
+        return;
+    const char *prefix = value ? "" : "# ";
+    fprintf(out, "%*s%s%s: ", is_indented ? 0 : indent, "", prefix, setting->name);
+    example_value(shown, prefix, indent, out);
+}
+
+static void example_setting(const struct setting *setting, int variant, int indent, bool is_indented,
+                            FILE *out)
+{
+    if (!is_indented)
+        explain(setting, variant, indent, out);
+    if (!setting->section) {
+        example_line(setting, variant, indent, is_indented, out);
+        return;
+    }
+    fprintf(out, "%*s%s:\n", indent, "", setting->name);
+    if (setting->type == SETTING_LIST)
+        example_list(setting, indent, out);
+    else
+        example_section(setting->section, 0, indent + 2, false, out);
 }
 
 static void example_section(const struct section *section, int variant, int indent, bool first_is_indented,
@@ -124,7 +137,7 @@ static void manual_rows(const struct section *section, FILE *out)
         help_text(setting, help, sizeof help);
         const char *quote = setting->initial ? "`" : "";
         fprintf(out, "| `%s` | %s%s%s | %s%s |\n", setting->name, quote,
-                setting->initial ? setting->initial : "", quote, setting->is_kafka ? "Kafka. " : "", help);
+                setting->initial ? setting->initial : "", quote, setting->is_kafka ? "(kafka) " : "", help);
     }
 }
 

@@ -91,8 +91,10 @@ static const struct setting input_settings[] = {
      .help = "Where keys of the record are found in other programs' JSON: the record's key, then theirs; a "
              "dot leads "
              "into an object. `level` may be a table from values (or ranges of numbers) to levels.",
-     .example = {NULL, "{ timestamp: ts, message: request, endpoint: uri, level: { from: status, map: { "
-                       "\"500-599\": ERROR, \"400-499\": WARNING }, default: INFO } }"}},
+     .example =
+         {NULL,
+          "{ timestamp: ts, message: request, endpoint: uri,\n"
+          "level: { from: status, map: { \"500-599\": ERROR, \"400-499\": WARNING }, default: INFO } }"}},
     {.name = "start_at",
      .type = SETTING_FLAG_WORDS,
      .offset = IN_INPUT(start_at_end),
@@ -271,7 +273,8 @@ static const struct setting top_settings[] = {
     {.name = "instance",
      .type = SETTING_TEXT,
      .offset = IN_CONFIG(instance),
-     .help = "The name of this shipper. Default: a UUID that is kept in the database."},
+     .help = "The name of this shipper. Default: a UUID that is kept in the database.",
+     .example = {NULL, "${HOSTNAME}"}},
     {.name = "state_dir",
      .type = SETTING_TEXT,
      .offset = IN_CONFIG(state_dir),

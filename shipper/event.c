@@ -42,16 +42,16 @@ enum level level_from_text(struct slice text)
         const char *lower;
         enum level level;
     } names[] = {
-        {"info", LEVEL_INFO},           {"error", LEVEL_ERROR},        {"warning", LEVEL_WARNING},
-        {"debug", LEVEL_DEBUG},         {"critical", LEVEL_CRITICAL},  {"trace", LEVEL_TRACE},
-        {"warn", LEVEL_WARNING},        {"err", LEVEL_ERROR},          {"fatal", LEVEL_CRITICAL},
-        {"crit", LEVEL_CRITICAL},       {"notice", LEVEL_INFO},        {"information", LEVEL_INFO},
-        {"informational", LEVEL_INFO},  {"inf", LEVEL_INFO},           {"dbg", LEVEL_DEBUG},
-        {"wrn", LEVEL_WARNING},         {"panic", LEVEL_CRITICAL},     {"dpanic", LEVEL_CRITICAL},
-        {"emerg", LEVEL_CRITICAL},      {"emergency", LEVEL_CRITICAL}, {"alert", LEVEL_CRITICAL},
-        {"severe", LEVEL_ERROR},        {"exception", LEVEL_ERROR},    {"verbose", LEVEL_TRACE},
-        {"finest", LEVEL_TRACE},        {"finer", LEVEL_TRACE},        {"fine", LEVEL_DEBUG},
-        {"ftl", LEVEL_CRITICAL},        {"trc", LEVEL_TRACE},
+        {"info", LEVEL_INFO},          {"error", LEVEL_ERROR},        {"warning", LEVEL_WARNING},
+        {"debug", LEVEL_DEBUG},        {"critical", LEVEL_CRITICAL},  {"trace", LEVEL_TRACE},
+        {"warn", LEVEL_WARNING},       {"err", LEVEL_ERROR},          {"fatal", LEVEL_CRITICAL},
+        {"crit", LEVEL_CRITICAL},      {"notice", LEVEL_INFO},        {"information", LEVEL_INFO},
+        {"informational", LEVEL_INFO}, {"inf", LEVEL_INFO},           {"dbg", LEVEL_DEBUG},
+        {"wrn", LEVEL_WARNING},        {"panic", LEVEL_CRITICAL},     {"dpanic", LEVEL_CRITICAL},
+        {"emerg", LEVEL_CRITICAL},     {"emergency", LEVEL_CRITICAL}, {"alert", LEVEL_CRITICAL},
+        {"severe", LEVEL_ERROR},       {"exception", LEVEL_ERROR},    {"verbose", LEVEL_TRACE},
+        {"finest", LEVEL_TRACE},       {"finer", LEVEL_TRACE},        {"fine", LEVEL_DEBUG},
+        {"ftl", LEVEL_CRITICAL},       {"trc", LEVEL_TRACE},
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (equal_in_any_case(text, names[i].lower))
@@ -83,7 +83,8 @@ static size_t put_character(char out[static 4], uint32_t code)
     return more + 1;
 }
 
-/* A \u escape at `text`, or two that are a surrogate pair; half a pair becomes U+FFFD. Returns how much was read. */
+/* A \u escape at `text`, or two that are a surrogate pair; half a pair becomes U+FFFD. Returns how much was
+ * read. */
 static size_t resolve_unicode(const char *text, const char *end, uint32_t *ret_code)
 {
     uint32_t code = hex_four(text + 2);

@@ -90,7 +90,8 @@ static struct frame take_nuls(struct framer *framer)
     return consume(framer, FRAME_BLANK, slice_from(piece.data + framer->at, end - framer->at), next);
 }
 
-/* Nothing ends the line here. Above the limit its head is kept and the rest passed over; otherwise it waits. */
+/* Nothing ends the line here. Above the limit its head is kept and the rest passed over; otherwise it waits.
+ */
 static struct frame take_unended(struct framer *framer)
 {
     struct slice line = without_mark(rest_of(framer), framer->offset);
@@ -114,7 +115,8 @@ static struct frame end_skipping(struct framer *framer)
                           .size = framer->offset - framer->skip_offset};
 }
 
-/* The index of the newline or NUL that ends the line which goes on here; the piece's size when there is none. */
+/* The index of the newline or NUL that ends the line which goes on here; the piece's size when there is none.
+ */
 static size_t find_end(const struct framer *framer)
 {
     return find_from(slice_from(framer->piece.data, framer->nul_at), framer->at, '\n');

@@ -70,6 +70,8 @@ static size_t printable_size(const unsigned char *text)
 {
     if (text[0] < 0x80)
         return text[0] >= 0x20 && text[0] != 0x7f;
+    if (text[0] < 0xc2 || text[0] > 0xf4) /* begins no character */
+        return 0;
     size_t size = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;
     uint32_t point = text[0] & (0xffU >> (size + 1));
     for (size_t i = 1; i < size; i++) {
@@ -79,7 +81,7 @@ static size_t printable_size(const unsigned char *text)
     }
     static const uint32_t least[] = {0, 0, 0xa0, 0x800, 0x10000}; /* 0x80 … 0x9f are control characters */
     bool is_surrogate = point >= 0xd800 && point <= 0xdfff;
-    return text[0] < 0xf8 && point >= least[size] && point <= 0x10ffff && !is_surrogate ? size : 0;
+    return point >= least[size] && point <= 0x10ffff && !is_surrogate ? size : 0;
 }
 
 /* Copies with everything escaped that could steer a terminal or break a line; cuts at a character. */

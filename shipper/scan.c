@@ -19,8 +19,9 @@ struct member_cursor {
 const char *reject_reason_name(enum reject_reason reason)
 {
     static const char *const names[REJECT_COUNT] = {
-        [REJECT_NOT_JSON] = "not_json", [REJECT_NOT_OBJECT] = "not_object", [REJECT_TOO_DEEP] = "too_deep",
-        [REJECT_TOO_LONG] = "too_long", [REJECT_CUT] = "cut",
+        [REJECT_NOT_JSON] = "not_json", [REJECT_NOT_OBJECT] = "not_object",
+        [REJECT_TOO_DEEP] = "too_deep", [REJECT_TOO_LONG] = "too_long",
+        [REJECT_CUT] = "cut",
     };
     return names[reason];
 }
@@ -136,8 +137,8 @@ static void take_marks(struct member_cursor *m, const struct grammar_marks *mark
 }
 
 /* Checks a whole text and takes from it, when it is an object, what `node` names. */
-static enum grammar_result scan_text(struct scanner *scanner, struct slice text, int node, struct event *event,
-                                     struct grammar *ret_grammar)
+static enum grammar_result scan_text(struct scanner *scanner, struct slice text, int node,
+                                     struct event *event, struct grammar *ret_grammar)
 {
     struct grammar_marks marks;
     grammar_init(ret_grammar, text, scanner->mask);
@@ -152,8 +153,8 @@ static enum grammar_result scan_text(struct scanner *scanner, struct slice text,
 }
 
 /*
- * Looks into the objects that were found under names of ours; those within them come later, having higher numbers. With
- * `event` NULL they are only forgotten.
+ * Looks into the objects that were found under names of ours; those within them come later, having higher
+ * numbers. With `event` NULL they are only forgotten.
  */
 static void scan_pending(struct scanner *scanner, struct event *event)
 {
@@ -208,18 +209,21 @@ static int add_format(struct scanner *scanner, const struct scan_format *format)
     return 0;
 }
 
-static int add_mappings(struct scanner *scanner, const struct scan_config *config, struct problem *ret_problem)
+static int add_mappings(struct scanner *scanner, const struct scan_config *config,
+                        struct problem *ret_problem)
 {
     for (int i = 0; i < config->mapping_count; i++) {
         const struct key_mapping *mapping = &config->mapping[i];
         int rc = scan_names_add(&scanner->names, mapping->path, mapping->key, 0, true);
         if (rc == -ERR_CFG_004)
-            return problem_set(ret_problem, ERR_CFG_004,
-                               "`keys:` maps a key from \"%s\", which cannot be: give the key's name, or names joined "
-                               "by single dots, at most %d bytes in all.",
-                               mapping->path, SCAN_NAME_SIZE_MAX);
+            return problem_set(
+                ret_problem, ERR_CFG_004,
+                "`keys:` maps a key from \"%s\", which cannot be: give the key's name, or names joined "
+                "by single dots, at most %d bytes in all.",
+                mapping->path, SCAN_NAME_SIZE_MAX);
         if (rc < 0)
-            return problem_set(ret_problem, (enum error)-rc, "There is no memory for the `keys:` of an input.");
+            return problem_set(ret_problem, (enum error) - rc,
+                               "There is no memory for the `keys:` of an input.");
     }
     return 0;
 }

@@ -13,8 +13,8 @@ struct scan_format {
     const char *name;
     const struct scan_format_key *keys; /* of two for the same key, the first stands when both are there */
     int key_count;
-    bool flat;                          /* "a.b" may also be one key of the record */
-    bool otel_levels;                   /* numbers are OpenTelemetry's severities */
+    bool flat;        /* "a.b" may also be one key of the record */
+    bool otel_levels; /* numbers are OpenTelemetry's severities */
 };
 
 /* NULL when it is not known; the empty name is liblog. */

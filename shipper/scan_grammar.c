@@ -3,9 +3,10 @@
 
 #define ALL_ONES UINT64_MAX
 
-/* The tokens of one block. Strings are whole: what looks like structure within them is not in the other masks. */
+/* The tokens of one block. Strings are whole: what looks like structure within them is not in the other
+ * masks. */
 struct tokens {
-    uint64_t inside;      /* strings from their opening quote to the byte before the closing one */
+    uint64_t inside; /* strings from their opening quote to the byte before the closing one */
     uint64_t quote_open;
     uint64_t quote_close;
     uint64_t space;
@@ -13,10 +14,11 @@ struct tokens {
     uint64_t close;
     uint64_t colon;
     uint64_t comma;
-    uint64_t scalar;      /* everything else: to be numbers and literal names */
+    uint64_t scalar; /* everything else: to be numbers and literal names */
 };
 
-/* Which bytes of one block lie in which container. Brackets themselves are in none of these but where said. */
+/* Which bytes of one block lie in which container. Brackets themselves are in none of these but where said.
+ */
 struct regions {
     uint64_t outer;      /* in no bracket at all */
     uint64_t top;        /* in the outermost one, and no deeper */
@@ -44,8 +46,8 @@ static inline uint64_t parity(uint64_t bits)
 }
 
 /*
- * The first byte behind each of `ends` that is not white space. A bit added at the start of a run of ones ripples
- * through it and comes out behind its end; what leaves the block at the top is carried into the next.
+ * The first byte behind each of `ends` that is not white space. A bit added at the start of a run of ones
+ * ripples through it and comes out behind its end; what leaves the block at the top is carried into the next.
  */
 static inline uint64_t behind(uint64_t starts, uint64_t space, uint64_t *overflow)
 {
@@ -72,7 +74,8 @@ static bool is_hex(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-/* `text` is what follows a backslash. Reading on past the text's end is harmless: a string cut there is refused anyway. */
+/* `text` is what follows a backslash. Reading on past the text's end is harmless: a string cut there is
+ * refused anyway. */
 static bool escape_is_good(const char *text)
 {
     switch (text[0]) {
@@ -92,8 +95,10 @@ static bool escape_is_good(const char *text)
     }
 }
 
-/* Which bytes are escaped; checks the escapes themselves. A backslash outside a string is refused as a scalar later. */
-static bool find_escaped(struct grammar_carry *carry, uint64_t backslash, const char *block, uint64_t *ret_escaped)
+/* Which bytes are escaped; checks the escapes themselves. A backslash outside a string is refused as a scalar
+ * later. */
+static bool find_escaped(struct grammar_carry *carry, uint64_t backslash, const char *block,
+                         uint64_t *ret_escaped)
 {
     uint64_t escaped = carry->escaped;
     carry->escaped = 0;
@@ -112,7 +117,8 @@ static bool find_escaped(struct grammar_carry *carry, uint64_t backslash, const 
     return true;
 }
 
-static inline struct tokens find_tokens(struct grammar_carry *carry, const struct scan_mask *mask, uint64_t escaped)
+static inline struct tokens find_tokens(struct grammar_carry *carry, const struct scan_mask *mask,
+                                        uint64_t escaped)
 {
     uint64_t quote = mask->quote & ~escaped;
     uint64_t inside = parity(quote) ^ carry->inside;
@@ -159,7 +165,8 @@ static inline void regions_set(struct regions *regions, uint64_t from, const str
 }
 
 /* Walks over the brackets of a block. False when one does not fit, or there are too many. */
-static bool find_regions(struct grammar *grammar, const struct tokens *t, const char *block, struct regions *ret_regions)
+static bool find_regions(struct grammar *grammar, const struct tokens *t, const char *block,
+                         struct regions *ret_regions)
 {
     regions_set(ret_regions, ALL_ONES, grammar);
     for (uint64_t rest = t->open | t->close; rest; rest &= rest - 1) {
@@ -194,8 +201,9 @@ static bool close_empty(const struct grammar *grammar, uint64_t closes)
 }
 
 /*
- * Each token must be what the one before it asks for. Every byte that is neither white space nor within a token begins a
- * token, so asking each token is enough; what the last one asks for is looked at when the text ends.
+ * Each token must be what the one before it asks for. Every byte that is neither white space nor within a
+ * token begins a token, so asking each token is enough; what the last one asks for is looked at when the text
+ * ends.
  */
 static inline bool order_is_good(struct grammar *grammar, const struct tokens *t, const struct regions *r)
 {
@@ -213,7 +221,8 @@ static inline bool order_is_good(struct grammar *grammar, const struct tokens *t
     uint64_t scalar_before = t->scalar << 1 | carry->scalar;
     uint64_t value_end = (t->quote_close & ~key_end) | t->close;
     uint64_t overflow;
-    uint64_t next = behind(value_end << 1 | carry->want_next | (scalar_before & ~t->scalar), t->space, &overflow);
+    uint64_t next =
+        behind(value_end << 1 | carry->want_next | (scalar_before & ~t->scalar), t->space, &overflow);
     carry->want_next = value_end >> 63 | overflow;
 
     uint64_t wrong = t->quote_open & ~(key | value);
@@ -259,7 +268,7 @@ static const char *number_end(const char *text, const char *end)
 
 static bool ends_scalar(const char *text, const char *end)
 {
-    return text == end || strchr(" \t\r\n,:]}[{\"", *text) != NULL;
+    return text == end || (*text && strchr(" \t\r\n,:]}[{\"", *text));
 }
 
 /* Whether the scalar that begins at `text` is a number or a literal name, to its very end. */
@@ -283,7 +292,8 @@ static bool each_scalar_is_good(const struct grammar *grammar, uint64_t starts)
 }
 
 /* Most scalars are whole numbers within one block: these are known by the masks alone. */
-static inline bool scalars_are_good(struct grammar *grammar, const struct tokens *t, uint64_t digit, const char *block)
+static inline bool scalars_are_good(struct grammar *grammar, const struct tokens *t, uint64_t digit,
+                                    const char *block)
 {
     uint64_t starts = t->scalar & ~(t->scalar << 1 | grammar->carry.scalar);
     grammar->carry.scalar = t->scalar >> 63;

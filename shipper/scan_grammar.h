@@ -1,7 +1,8 @@
 /*
- * The grammar of RFC 8259 over whole blocks of 64 bytes, without a loop over tokens: each rule of the form "what follows
- * a colon is a value" becomes a few operations on 64-bit masks, and only brackets are looked at one by one. It reports
- * where the members of the outermost object lie; deeper ones are checked and passed over.
+ * The grammar of RFC 8259 over whole blocks of 64 bytes, without a loop over tokens: each rule of the form
+ * "what follows a colon is a value" becomes a few operations on 64-bit masks, and only brackets are looked at
+ * one by one. It reports where the members of the outermost object lie; deeper ones are checked and passed
+ * over.
  *
  * Sequence: grammar_init; grammar_step until it has said GRAMMAR_DONE or GRAMMAR_BAD….
  */
@@ -32,18 +33,18 @@ struct grammar_carry {
 
 struct grammar {
     struct slice text;
-    size_t begin;              /* of the first byte that is no white space */
-    size_t at;                 /* bytes checked; a multiple of the block size but at the end */
+    size_t begin; /* of the first byte that is no white space */
+    size_t at;    /* bytes checked; a multiple of the block size but at the end */
     scan_mask_function *mask;
-    bool is_object;            /* the text begins with { : marks are reported */
+    bool is_object; /* the text begins with { : marks are reported */
     unsigned depth;
-    uint64_t nest[2];          /* the kinds of the open brackets, the innermost in bit 0 of nest[0]; 1: [ */
+    uint64_t nest[2]; /* the kinds of the open brackets, the innermost in bit 0 of nest[0]; 1: [ */
     struct grammar_carry carry;
 };
 
 /*
- * Where the outermost object's colons, commas and end lie, in order: colon, comma, colon, … , closing bracket. An empty object
- * has its closing bracket only.
+ * Where the outermost object's colons, commas and end lie, in order: colon, comma, colon, … , closing
+ * bracket. An empty object has its closing bracket only.
  */
 struct grammar_marks {
     size_t count;
@@ -54,8 +55,8 @@ struct grammar_marks {
 void grammar_init(struct grammar *grammar, struct slice text, scan_mask_function *mask);
 
 /*
- * Checks up to GRAMMAR_STEP_BLOCKS blocks more and sets ret_marks to what they hold. What was reported is sure to be right as
- * far as it goes: a member that lies before a mistake is a member.
+ * Checks up to GRAMMAR_STEP_BLOCKS blocks more and sets ret_marks to what they hold. What was reported is
+ * sure to be right as far as it goes: a member that lies before a mistake is a member.
  */
 enum grammar_result grammar_step(struct grammar *grammar, struct grammar_marks *ret_marks);
 

@@ -28,7 +28,8 @@ static bool rule_fits(const struct level_rule *rule, struct slice text, bool is_
     return is_number && number >= rule->from && number <= rule->to;
 }
 
-/* By an input's own table. A word that every program means alike is understood without being in it; a number is not. */
+/* By an input's own table. A word that every program means alike is understood without being in it; a number
+ * is not. */
 static enum level level_by_rules(const struct scanner *scanner, struct slice text)
 {
     int64_t number = 0;

@@ -1,6 +1,7 @@
 /*
- * Sixty-four bytes at a time, sorted by what they are to JSON: bit i of a mask speaks of byte i. Each instruction set has a
- * function of its own; all give the same answers, and the best one that the machine has is chosen once, at run time.
+ * Sixty-four bytes at a time, sorted by what they are to JSON: bit i of a mask speaks of byte i. Each
+ * instruction set has a function of its own; all give the same answers, and the best one that the machine has
+ * is chosen once, at run time.
  */
 #ifndef SHIPPER_SCAN_MASK_H
 #define SHIPPER_SCAN_MASK_H
@@ -14,14 +15,14 @@ enum { SCAN_BLOCK_SIZE = 64 };
 struct scan_mask {
     uint64_t quote;
     uint64_t backslash;
-    uint64_t space;   /* white space as JSON has it: blank, tab, CR, LF */
-    uint64_t open;    /* { [ */
-    uint64_t close;   /* } ] */
+    uint64_t space; /* white space as JSON has it: blank, tab, CR, LF */
+    uint64_t open;  /* { [ */
+    uint64_t close; /* } ] */
     uint64_t colon;
     uint64_t comma;
     uint64_t control; /* below 0x20: tab, CR and LF too */
     uint64_t digit;
-    uint64_t high;    /* 0x80 and above */
+    uint64_t high; /* 0x80 and above */
 };
 
 /* Fills `count` masks from count * SCAN_BLOCK_SIZE bytes, which need no alignment. */

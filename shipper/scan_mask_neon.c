@@ -9,7 +9,8 @@ struct block_neon {
     uint8x16_t part[4];
 };
 
-/* Four results of a compare (0 or 0xFF a byte) as 64 bits: each byte keeps the bit of its place, then pairs add up. */
+/* Four results of a compare (0 or 0xFF a byte) as 64 bits: each byte keeps the bit of its place, then pairs
+ * add up. */
 static inline uint64_t bits_neon(const uint8x16_t result[static 4])
 {
     static const uint8_t place[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};

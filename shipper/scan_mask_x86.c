@@ -18,7 +18,8 @@ static inline uint64_t equal_sse2(const struct block_sse2 *block, char c)
 {
     uint64_t bits = 0;
     for (int i = 0; i < 4; i++)
-        bits |= (uint64_t)(uint16_t)_mm_movemask_epi8(_mm_cmpeq_epi8(block->part[i], _mm_set1_epi8(c))) << (16 * i);
+        bits |= (uint64_t)(uint16_t)_mm_movemask_epi8(_mm_cmpeq_epi8(block->part[i], _mm_set1_epi8(c)))
+                << (16 * i);
     return bits;
 }
 
@@ -29,7 +30,8 @@ static inline uint64_t between_sse2(const struct block_sse2 *block, uint8_t firs
     __m128i span = _mm_set1_epi8((char)(last - first));
     for (int i = 0; i < 4; i++) {
         __m128i from = _mm_sub_epi8(block->part[i], _mm_set1_epi8((char)first));
-        bits |= (uint64_t)(uint16_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(from, span), from)) << (16 * i);
+        bits |= (uint64_t)(uint16_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(from, span), from))
+                << (16 * i);
     }
     return bits;
 }
@@ -89,13 +91,14 @@ AVX2 static inline uint64_t between_avx2(struct block_avx2 block, uint8_t first,
 }
 
 /*
- * The four kinds of white space differ in their low half-byte, so one look-up by it names the only one a byte could be.
- * A high byte looks up 0 whatever the table holds, so the filler, being high, equals nothing.
+ * The four kinds of white space differ in their low half-byte, so one look-up by it names the only one a byte
+ * could be. A high byte looks up 0 whatever the table holds, so the filler, being high, equals nothing.
  */
 static inline __m128i space_candidates(void)
 {
     const char none = (char)0x80;
-    return _mm_setr_epi8(' ', none, none, none, none, none, none, none, none, '\t', '\n', none, none, '\r', none, none);
+    return _mm_setr_epi8(' ', none, none, none, none, none, none, none, none, '\t', '\n', none, none, '\r',
+                         none, none);
 }
 
 AVX2 static inline __m256i part_space_avx2(__m256i part)
@@ -153,7 +156,8 @@ AVX512 static inline void mask_block_avx512(const char *data, struct scan_mask *
     ret_mask->colon = equal_avx512(block, ':');
     ret_mask->comma = equal_avx512(block, ',');
     ret_mask->control = _mm512_cmple_epu8_mask(block, _mm512_set1_epi8(LAST_CONTROL));
-    ret_mask->digit = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(block, _mm512_set1_epi8('0')), _mm512_set1_epi8(10));
+    ret_mask->digit =
+        _mm512_cmplt_epu8_mask(_mm512_sub_epi8(block, _mm512_set1_epi8('0')), _mm512_set1_epi8(10));
     ret_mask->high = _mm512_movepi8_mask(block);
 }
 

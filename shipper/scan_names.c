@@ -29,7 +29,8 @@ static int add_node(struct scan_names *names)
 static int add_name(struct scan_names *names, int node, struct slice text)
 {
     void *all = names->name;
-    int rc = names->name_count < INT16_MAX ? grow(&all, names->name_count, sizeof(*names->name)) : -ERR_INT_002;
+    int rc =
+        names->name_count < INT16_MAX ? grow(&all, names->name_count, sizeof(*names->name)) : -ERR_INT_002;
     names->name = all;
     if (rc < 0)
         return rc;
@@ -50,7 +51,8 @@ static int child_of(struct scan_names *names, int node, struct slice text)
 {
     for (int i = 0; i < SCAN_NODE_BUCKETS; i++)
         for (int n = names->node[node].bucket[i]; n >= 0; n = names->name[n].next)
-            if (names->name[n].child >= 0 && slice_equal(slice_from(names->name[n].text, names->name[n].size), text))
+            if (names->name[n].child >= 0 &&
+                slice_equal(slice_from(names->name[n].text, names->name[n].size), text))
                 return names->name[n].child;
     int name = add_name(names, node, text);
     int child = name < 0 ? name : add_node(names);
@@ -71,7 +73,8 @@ static int add_key(struct scan_names *names, int node, struct slice text, enum e
 
 static bool path_is_good(struct slice path)
 {
-    if (path.size == 0 || path.size > SCAN_NAME_SIZE_MAX || path.data[0] == '.' || path.data[path.size - 1] == '.')
+    if (path.size == 0 || path.size > SCAN_NAME_SIZE_MAX || path.data[0] == '.' ||
+        path.data[path.size - 1] == '.')
         return false;
     for (size_t i = 1; i < path.size; i++)
         if (path.data[i] == '.' && path.data[i - 1] == '.')

@@ -1,7 +1,7 @@
 /*
- * Which key of an object means what: the names of a format and of an input's mapping, as a tree of small hash tables, one
- * for the record itself and one for each object of it that is looked into (`exception`, and what a mapping names). A
- * node's children have higher numbers than itself.
+ * Which key of an object means what: the names of a format and of an input's mapping, as a tree of small hash
+ * tables, one for the record itself and one for each object of it that is looked into (`exception`, and what
+ * a mapping names). A node's children have higher numbers than itself.
  */
 #ifndef SHIPPER_SCAN_NAMES_H
 #define SHIPPER_SCAN_NAMES_H
@@ -42,8 +42,8 @@ int scan_names_init(struct scan_names *names);
 void scan_names_release(struct scan_names *names);
 
 /*
- * Lets `path` give the value of `key`: "a.b" is the key b in the object a and, when `flat`, also the record's key "a.b". 0,
- * -ERR_INT_002, or -ERR_CFG_004 when the path is empty or a part of it is, or it is too long.
+ * Lets `path` give the value of `key`: "a.b" is the key b in the object a and, when `flat`, also the record's
+ * key "a.b". 0, -ERR_INT_002, or -ERR_CFG_004 when the path is empty or a part of it is, or it is too long.
  */
 int scan_names_add(struct scan_names *names, const char *path, enum event_key key, uint8_t rank, bool flat);
 

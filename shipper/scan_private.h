@@ -17,7 +17,7 @@ struct scan_minute {
 struct scanner {
     scan_mask_function *mask;
     struct scan_names names;
-    struct slice *pending;         /* by node: an object of this line that is still to be looked into */
+    struct slice *pending; /* by node: an object of this line that is still to be looked into */
     bool any_pending;
     uint8_t rank[EVENT_KEY_COUNT]; /* of the name that gave the value */
     bool otel_levels;
@@ -27,8 +27,9 @@ struct scanner {
     struct scan_minute minute;
 };
 
-/* A time as logs write it: RFC 3339 in UTC or with an offset (its colon may be missing), or a number of seconds,
- * milliseconds, microseconds or nanoseconds since 1970, told apart by its magnitude. 0, or -1 when it is none. */
+/* A time as logs write it: RFC 3339 in UTC or with an offset (its colon may be missing), or a number of
+ * seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by its magnitude. 0, or -1 when
+ * it is none. */
 int scan_time(struct scan_minute *minute, struct slice text, int64_t *ret_ns);
 
 #endif

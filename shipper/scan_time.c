@@ -5,7 +5,6 @@
 
 enum {
     NS_PER_S = 1000000000,
-    EPOCH_DIGITS_MAX = 18,     /* more digits of a number say nothing about nanoseconds */
     EPOCH_EXPONENT_MAX = 400,
     TIME_TEXT_LONGEST = 64,
 };
@@ -26,7 +25,7 @@ struct decimal {
 static const char *take_digits(struct decimal *d, const char *text, const char *end, bool fraction)
 {
     for (; text < end && is_digit(*text); text++) {
-        bool keep = d->digits < INT64_C(1000000000000000000) / 10;
+        bool keep = d->digits <= (INT64_MAX - 9) / 10;
         if (keep)
             d->digits = d->digits * 10 + (*text - '0');
         d->exponent += keep ? (fraction ? -1 : 0) : (fraction ? 0 : 1);
@@ -82,12 +81,13 @@ static bool decimal_scaled(const struct decimal *d, int shift, int64_t *ret_valu
 }
 
 /*
- * A count since 1970. Seconds stay below 1e11 until the year 5138; as many milliseconds were over in 1973, and so on
- * upwards, so that the magnitude tells the unit for any time a log can hold.
+ * A count since 1970. Seconds stay below 1e11 until the year 5138; as many milliseconds were over in 1973,
+ * and so on upwards, so that the magnitude tells the unit for any time a log can hold.
  */
 static int time_from_epoch(struct slice text, int64_t *ret_ns)
 {
-    static const int64_t limit[] = {INT64_C(100000000000), INT64_C(100000000000000), INT64_C(100000000000000000)};
+    static const int64_t limit[] = {INT64_C(100000000000), INT64_C(100000000000000),
+                                    INT64_C(100000000000000000)};
     struct decimal d;
     int64_t whole, ns;
     if (decimal_from_text(text, &d) < 0 || !decimal_scaled(&d, 0, &whole))
@@ -156,7 +156,8 @@ static int time_with_short_offset(struct slice text, int64_t *ret_ns)
 
 int scan_time(struct scan_minute *minute, struct slice text, int64_t *ret_ns)
 {
-    bool known = minute->known && text.size >= MINUTE_TEXT_SIZE + 4 && memcmp(text.data, minute->text, MINUTE_TEXT_SIZE) == 0;
+    bool known = minute->known && text.size >= MINUTE_TEXT_SIZE + 4 &&
+                 memcmp(text.data, minute->text, MINUTE_TEXT_SIZE) == 0;
     if (known && time_in_minute(minute, text, ret_ns) == 0)
         return 0;
     if (time_from_text(text, ret_ns) == 0) {
