@@ -10,13 +10,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOOK_EVERY_NS_MIN (5 * NS_PER_MS) /* under load looks are bounded, and what was written meanwhile comes in one piece */
+#define LOOK_EVERY_NS_MIN                                                                                    \
+    (5 * NS_PER_MS) /* under load looks are bounded, and what was written meanwhile comes in one piece */
 
 enum {
-    PIECES_PER_TURN_MAX = 64,  /* of one source, before others have their turn */
+    PIECES_PER_TURN_MAX = 64, /* of one source, before others have their turn */
     WAIT_MS_MAX = 1000,
-    WAIT_MS_BUSY = 100,        /* while an output has something out or holds */
-    WAIT_MS_UNWATCHED = 200,   /* where nothing tells of changes */
+    WAIT_MS_BUSY = 100,      /* while an output has something out or holds */
+    WAIT_MS_UNWATCHED = 200, /* where nothing tells of changes */
     OWN_FILES_MAX = 3,
     HOST_BYTES_MAX = 256,
 };
@@ -65,7 +66,8 @@ static int open_outputs(struct pipeline *pipeline, struct problem *ret_problem)
 {
     char host[HOST_BYTES_MAX] = "";
     gethostname(host, sizeof(host) - 1);
-    struct output_environment environment = {store_instance(pipeline->store), host, pipeline->config->state_dir};
+    struct output_environment environment = {store_instance(pipeline->store), host,
+                                             pipeline->config->state_dir};
     pipeline->lane_count = 1;
     for (int i = 0; i < pipeline->config->output_count; i++) {
         struct lane *lane = &pipeline->lane[i + 1];
@@ -83,7 +85,8 @@ static int open_outputs(struct pipeline *pipeline, struct problem *ret_problem)
 /* Its own database and, when they are files, its output and its words are never inputs. */
 static int open_tail(struct pipeline *pipeline, struct problem *ret_problem)
 {
-    const char *const own[OWN_FILES_MAX] = {pipeline->config->database_file, "/proc/self/fd/1", "/proc/self/fd/2"};
+    const char *const own[OWN_FILES_MAX] = {pipeline->config->database_file, "/proc/self/fd/1",
+                                            "/proc/self/fd/2"};
     _cleanup_free_ struct source_record *known = NULL;
     int known_count = 0;
     int result = store_load_sources(pipeline->store, ret_problem, &known, &known_count);
@@ -145,7 +148,8 @@ static void look(struct pipeline *pipeline)
     struct problem problem = {0};
     if (tail_look(pipeline->tail, pipeline_wall_ns(), on_tail_problem, pipeline) < 0)
         problem_set(&pipeline->fatal, ERR_INT_002, "no memory is left for the list of files");
-    for (struct source *source = tail_next(pipeline->tail, NULL); source; source = tail_next(pipeline->tail, source)) {
+    for (struct source *source = tail_next(pipeline->tail, NULL); source;
+         source = tail_next(pipeline->tail, source)) {
         if (source->started)
             continue;
         pipeline->totals.files++;
@@ -157,7 +161,8 @@ static void look(struct pipeline *pipeline)
 static uint64_t unread_bytes(struct pipeline *pipeline, int lane)
 {
     uint64_t bytes = 0;
-    for (struct source *source = tail_next(pipeline->tail, NULL); source; source = tail_next(pipeline->tail, source))
+    for (struct source *source = tail_next(pipeline->tail, NULL); source;
+         source = tail_next(pipeline->tail, source))
         bytes += source_unread_bytes(source, lane);
     return bytes;
 }
@@ -235,7 +240,8 @@ static bool waits_for_outputs(struct pipeline *pipeline)
 
 static int wait_ms(struct pipeline *pipeline)
 {
-    int64_t ms = pipeline->options->once || tail_watch_fd(pipeline->tail) >= 0 ? WAIT_MS_MAX : WAIT_MS_UNWATCHED;
+    int64_t ms =
+        pipeline->options->once || tail_watch_fd(pipeline->tail) >= 0 ? WAIT_MS_MAX : WAIT_MS_UNWATCHED;
     if (pipeline->committer.due_ns) {
         int64_t left_ms = (pipeline->committer.due_ns - pipeline_mono_ns()) / NS_PER_MS + 1;
         ms = left_ms < ms ? left_ms : ms;
@@ -251,7 +257,8 @@ static void wait_for_something(struct pipeline *pipeline)
     struct pollfd interests[2 + LANE_COUNT_MAX];
     nfds_t count = 0;
     interests[count++] = (struct pollfd){pipeline->options->stop_fd, POLLIN, 0};
-    interests[count++] = (struct pollfd){pipeline->options->once ? -1 : tail_watch_fd(pipeline->tail), POLLIN, 0};
+    interests[count++] =
+        (struct pollfd){pipeline->options->once ? -1 : tail_watch_fd(pipeline->tail), POLLIN, 0};
     for (int lane = LANE_STATS + 1; lane < pipeline->lane_count; lane++) {
         if (!pipeline->lane[lane].given_up)
             interests[count++] = output_interest(pipeline->lane[lane].output);
@@ -276,7 +283,8 @@ static void give_up_after_timeout(struct pipeline *pipeline, int lane)
     int64_t away_ns = pipeline_mono_ns() - pipeline->lane[lane].moved_at_ns;
     if (!pipeline->options->once || away_ns < pipeline->options->timeout_ns || !is_waited_for(pipeline, lane))
         return;
-    problem_set(&problem, ERR_NET_001, "output \"%s\" has taken nothing for %lld s; it goes on there at the next run",
+    problem_set(&problem, ERR_NET_001,
+                "output \"%s\" has taken nothing for %lld s; it goes on there at the next run",
                 output_name(pipeline->lane[lane].output), (long long)(away_ns / NS_PER_S));
     pipeline_tell(pipeline, &problem);
     give_up(pipeline, lane, error_exit_code(ERR_NET_001));
@@ -310,7 +318,8 @@ static void follow(struct pipeline *pipeline)
     }
 }
 
-/* The statistics end when there is nothing more to read, or the database took nothing for as long as the time-out. */
+/* The statistics end when there is nothing more to read, or the database took nothing for as long as the
+ * time-out. */
 static bool is_stuck(const struct pipeline *pipeline, int64_t moved_at_ns)
 {
     return pipeline->committer.problem.error &&
@@ -321,8 +330,8 @@ static void read_once(struct pipeline *pipeline)
 {
     int64_t moved_at_ns = pipeline_mono_ns();
     look(pipeline);
-    progress_begin(&pipeline->progress, stderr, pipeline->options->show_progress, unread_bytes(pipeline, LANE_STATS),
-                   pipeline_mono_ns());
+    progress_begin(&pipeline->progress, stderr, pipeline->options->show_progress,
+                   unread_bytes(pipeline, LANE_STATS), pipeline_mono_ns());
     while (!pipeline_stops(pipeline) && has_living_output(pipeline)) {
         bool moved = read_sources(pipeline);
         tick(pipeline);
@@ -352,15 +361,18 @@ static void flush_outputs(struct pipeline *pipeline)
     pump_outputs(pipeline);
 }
 
-/* With --once the half line at the end of a file that may still grow is not taken; whoever waits for it is told. */
+/* With --once the half line at the end of a file that may still grow is not taken; whoever waits for it is
+ * told. */
 static void tell_left_lines(struct pipeline *pipeline)
 {
-    for (struct source *source = tail_next(pipeline->tail, NULL); source; source = tail_next(pipeline->tail, source)) {
+    for (struct source *source = tail_next(pipeline->tail, NULL); source;
+         source = tail_next(pipeline->tail, source)) {
         uint64_t left = source_unread_bytes(source, LANE_STATS);
         if (left == 0 || source->record.evidence.compressed)
             continue;
         fprintf(stderr, "shipper: %s: the last line, %llu bytes from %llu on, has no end yet and is left\n",
-                source->record.path, (unsigned long long)left, (unsigned long long)source->position[LANE_STATS]);
+                source->record.path, (unsigned long long)left,
+                (unsigned long long)source->position[LANE_STATS]);
     }
 }
 
@@ -372,7 +384,7 @@ static enum exit_code end_code(struct pipeline *pipeline, struct problem *ret_pr
     if (tail_unreadable(pipeline->tail, &unreadable) > 0)
         return unreadable;
     if (tail_matched(pipeline->tail) == 0 && pipeline->totals.files == 0)
-        return error_exit_code((enum error)-problem_set(ret_problem, ERR_IO_001, "no file matches"));
+        return error_exit_code((enum error) - problem_set(ret_problem, ERR_IO_001, "no file matches"));
     return EXIT_OK_;
 }
 
@@ -401,13 +413,14 @@ enum exit_code pipeline_run(const struct config *config, const struct pipeline_o
     struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
     *ret_problem = (struct problem){0};
     if (!pipeline)
-        return error_exit_code((enum error)-problem_set(ret_problem, ERR_INT_002, "no memory is left to begin with"));
+        return error_exit_code((enum error) -
+                               problem_set(ret_problem, ERR_INT_002, "no memory is left to begin with"));
     pipeline->config = config;
     pipeline->options = options;
     enum exit_code code;
     int result = open_all(pipeline, ret_problem);
     if (result < 0) {
-        code = error_exit_code((enum error)-result);
+        code = error_exit_code((enum error) - result);
     } else {
         if (options->once)
             read_once(pipeline);

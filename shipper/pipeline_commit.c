@@ -1,6 +1,6 @@
 /*
- * Positions and transactions. The statistics' counts and positions go into one transaction; with them go the positions
- * up to which outputs have acknowledged, which are facts already and may come late without harm.
+ * Positions and transactions. The statistics' counts and positions go into one transaction; with them go the
+ * positions up to which outputs have acknowledged, which are facts already and may come late without harm.
  */
 #include "pipeline_internal.h"
 
@@ -24,7 +24,8 @@ static uint64_t lane_safe_position(const struct pipeline *pipeline, const struct
 
 /* ---- where a lane begins ---- */
 
-/* An output that this database has never seen starts where the statistics stand, or at the beginning if told so. */
+/* An output that this database has never seen starts where the statistics stand, or at the beginning if told
+ * so. */
 static uint64_t first_position(const struct pipeline *pipeline, const struct source *source, int lane)
 {
     const struct lane *of = &pipeline->lane[lane];
@@ -43,7 +44,8 @@ static int start_lane(struct pipeline *pipeline, struct source *source, int lane
     uint64_t position = source->position[lane];
     int found = 0;
     if (!source->is_new) {
-        found = store_load_position(pipeline->store, lane_name(pipeline, lane), source->record.id, &position, ret_problem);
+        found = store_load_position(pipeline->store, lane_name(pipeline, lane), source->record.id, &position,
+                                    ret_problem);
         if (found < 0)
             return found;
     }
@@ -86,7 +88,8 @@ static void commit_list_release(struct commit_list *list)
 static int count_sources(struct pipeline *pipeline)
 {
     int count = 0;
-    for (struct source *source = tail_next(pipeline->tail, NULL); source; source = tail_next(pipeline->tail, source))
+    for (struct source *source = tail_next(pipeline->tail, NULL); source;
+         source = tail_next(pipeline->tail, source))
         count++;
     return count;
 }
@@ -118,7 +121,8 @@ static int make_list(struct pipeline *pipeline, struct commit_list *list)
     list->positions = calloc(count * (size_t)pipeline->lane_count + 1, sizeof(struct store_position));
     if (!list->sources || !list->positions)
         return -ERR_INT_002;
-    for (struct source *source = tail_next(pipeline->tail, NULL); source; source = tail_next(pipeline->tail, source))
+    for (struct source *source = tail_next(pipeline->tail, NULL); source;
+         source = tail_next(pipeline->tail, source))
         list_source(pipeline, source, list);
     return 0;
 }
@@ -126,7 +130,8 @@ static int make_list(struct pipeline *pipeline, struct commit_list *list)
 /* What was written is what the outputs have acknowledged now, since both happen on this thread. */
 static void note_committed(struct pipeline *pipeline, const struct commit_list *list)
 {
-    for (struct source *source = tail_next(pipeline->tail, NULL); source; source = tail_next(pipeline->tail, source)) {
+    for (struct source *source = tail_next(pipeline->tail, NULL); source;
+         source = tail_next(pipeline->tail, source)) {
         for (int lane = 0; source->started && lane < pipeline->lane_count; lane++)
             source->committed[lane] = lane_safe_position(pipeline, source, lane);
     }
@@ -142,8 +147,8 @@ static int commit(struct pipeline *pipeline, struct problem *ret_problem)
     _cleanup_(commit_list_release) struct commit_list list = {0};
     if (make_list(pipeline, &list) < 0)
         return problem_set(ret_problem, ERR_INT_002, "no memory is left for a commit");
-    int result = store_commit(pipeline->store, pipeline->batch, list.sources, list.source_count, list.positions,
-                              list.position_count, ret_problem);
+    int result = store_commit(pipeline->store, pipeline->batch, list.sources, list.source_count,
+                              list.positions, list.position_count, ret_problem);
     if (result == 0)
         note_committed(pipeline, &list);
     return result;

@@ -1,5 +1,6 @@
 /*
- * One piece of one source: read, cut into lines, scanned once, and given to every lane that stands at its beginning.
+ * One piece of one source: read, cut into lines, scanned once, and given to every lane that stands at its
+ * beginning.
  *
  *        position of lane 2          of lanes 0 and 1
  *              |                           |
@@ -25,19 +26,19 @@ struct pass {
     struct pipeline *pipeline;
     struct source *source;
     struct scanner *scanner;
-    uint32_t lanes;         /* bit 1 << lane: takes part */
+    uint32_t lanes; /* bit 1 << lane: takes part */
     uint64_t begin;
-    uint64_t limit;         /* where the next lane stands: no further; UINT64_MAX */
+    uint64_t limit; /* where the next lane stands: no further; UINT64_MAX */
     struct framer framer;
     struct slice piece;
-    uint64_t piece_offset;  /* of the piece's first byte */
-    uint64_t done;          /* end of the last line dealt with */
+    uint64_t piece_offset; /* of the piece's first byte */
+    uint64_t done;         /* end of the last line dealt with */
     enum source_end end;
-    int64_t now_ns;         /* unix */
-    int64_t patience_ns;    /* that is left for outputs that are full */
+    int64_t now_ns;      /* unix */
+    int64_t patience_ns; /* that is left for outputs that are full */
 };
 
-static_assert(LANE_COUNT_MAX <= NUMBER_OF_LANES_MAX, "lanes are bits of a uint32_t");
+static_assert((int)LANE_COUNT_MAX <= (int)NUMBER_OF_LANES_MAX, "lanes are bits of a uint32_t");
 
 static bool takes_part(const struct pass *pass, int lane)
 {
@@ -111,7 +112,8 @@ static void remember_long_line(struct reader *reader, struct source *source, con
 static bool lane_is_ready(struct pipeline *pipeline, struct source *source, int lane)
 {
     struct lane *of = &pipeline->lane[lane];
-    if (of->given_up || source_unread_bytes(source, lane) == 0 || source_is_blocked(pipeline->tail, source, lane))
+    if (of->given_up || source_unread_bytes(source, lane) == 0 ||
+        source_is_blocked(pipeline->tail, source, lane))
         return false;
     if (lane == LANE_STATS)
         return pipeline_can_count(pipeline);
@@ -157,7 +159,8 @@ static void pump(struct pass *pass, struct output *output, int timeout_ms)
     pipeline_tell(pass->pipeline, &problem);
 }
 
-/* Waits for a full output as long as the pass has patience, since all lanes in step is what reads a file only once. */
+/* Waits for a full output as long as the pass has patience, since all lanes in step is what reads a file only
+ * once. */
 static bool send_to(struct pass *pass, struct output *output, const struct output_record *record)
 {
     struct problem problem = {0};
@@ -236,7 +239,8 @@ static void count_record(struct pass *pass, const struct event *event)
 static void on_reject(struct pass *pass, const struct frame *frame, enum reject_reason reason)
 {
     if (takes_part(pass, LANE_STATS)) {
-        if (batch_add_reject(pass->pipeline->batch, pass->source->record.id, frame->offset, reason, frame->line) < 0)
+        if (batch_add_reject(pass->pipeline->batch, pass->source->record.id, frame->offset, reason,
+                             frame->line) < 0)
             fail_for_memory(pass);
         pass->source->counters.rejected++;
         pass->pipeline->totals.rejected++;
@@ -273,8 +277,8 @@ static int64_t last_time_in(struct pass *pass, struct slice bytes, uint64_t offs
 }
 
 /*
- * A record without a time takes that of the one before it. After a restart that one was read by another process, so it is
- * looked for in the file: the same answer on every replay.
+ * A record without a time takes that of the one before it. After a restart that one was read by another
+ * process, so it is looked for in the file: the same answer on every replay.
  */
 static void look_back(struct pass *pass)
 {
@@ -339,7 +343,8 @@ static void on_frame(struct pass *pass, const struct frame *frame)
 
 /* ---- the last line, which has no newline ---- */
 
-/* Whether nothing can follow what was read: an older generation, a deleted file, the end of a compressed one. */
+/* Whether nothing can follow what was read: an older generation, a deleted file, the end of a compressed one.
+ */
 static bool ends_for_good(const struct source *source)
 {
     if (source->record.evidence.compressed)
@@ -363,7 +368,8 @@ static void on_last_line(struct pass *pass, struct frame frame, bool for_good)
     pass->done = frame.offset + frame.size;
 }
 
-/* Where another lane stands a line has ended, whatever follows: it took the same bytes for the last line once. */
+/* Where another lane stands a line has ended, whatever follows: it took the same bytes for the last line
+ * once. */
 static void take_last_line(struct pass *pass)
 {
     bool at_limit = pass->piece_offset + pass->piece.size == pass->limit;
@@ -413,8 +419,8 @@ static int read_piece(struct pass *pass, size_t size)
     int result = 0;
     pass->end = SOURCE_MORE;
     if (size > kept)
-        result = source_read(pass->source, pass->piece_offset + kept, reader->memory + kept, size - kept, &got,
-                             &pass->end, &problem);
+        result = source_read(pass->source, pass->piece_offset + kept, reader->memory + kept, size - kept,
+                             &got, &pass->end, &problem);
     if (result < 0)
         fail(pass, &problem);
     else
@@ -452,7 +458,8 @@ static void take_lines(struct pass *pass)
         take_last_line(pass);
 }
 
-/* The last bytes before the position, for the source's marker: all that were read now, or the last 256 of them. */
+/* The last bytes before the position, for the source's marker: all that were read now, or the last 256 of
+ * them. */
 static struct slice recent_bytes(struct pass *pass, char memory[static SOURCE_MARKER_BYTES_MAX])
 {
     uint64_t from = pass->begin > pass->piece_offset ? pass->begin : pass->piece_offset;
@@ -463,7 +470,8 @@ static struct slice recent_bytes(struct pass *pass, char memory[static SOURCE_MA
         return slice_from(pass->piece.data + (from - pass->piece_offset), size);
     /* The end of a line above the limit that began some pieces before. */
     enum source_end end;
-    source_read(pass->source, pass->done - SOURCE_MARKER_BYTES_MAX, memory, SOURCE_MARKER_BYTES_MAX, &size, &end, NULL);
+    source_read(pass->source, pass->done - SOURCE_MARKER_BYTES_MAX, memory, SOURCE_MARKER_BYTES_MAX, &size,
+                &end, NULL);
     return size == SOURCE_MARKER_BYTES_MAX ? slice_from(memory, size) : (struct slice){0};
 }
 

@@ -6,7 +6,8 @@
 
 enum { BAR_CHARS = 30 };
 
-void progress_begin(struct progress *progress, FILE *out, bool shows_bar, uint64_t bytes_total, int64_t now_ns)
+void progress_begin(struct progress *progress, FILE *out, bool shows_bar, uint64_t bytes_total,
+                    int64_t now_ns)
 {
     *progress = (struct progress){
         .out = out,
@@ -24,8 +25,8 @@ void progress_show(struct progress *progress, uint64_t bytes_left, int64_t now_n
     uint64_t total = progress->bytes_total;
     uint64_t done = bytes_left < total ? total - bytes_left : 0;
     int filled = (int)((double)done / (double)total * BAR_CHARS);
-    fprintf(progress->out, "\r[%.*s%*s] %3d %%", filled, "##############################", BAR_CHARS - filled, "",
-            (int)((double)done / (double)total * 100));
+    fprintf(progress->out, "\r[%.*s%*s] %3d %%", filled, "##############################", BAR_CHARS - filled,
+            "", (int)((double)done / (double)total * 100));
     fflush(progress->out);
 }
 
@@ -41,7 +42,8 @@ void progress_summary(const struct progress *progress, const struct progress_tot
     double seconds = (double)(now_ns - progress->begin_ns) / 1e9;
     double megabytes = (double)totals->bytes / 1e6;
     fprintf(progress->out,
-            "shipper: %" PRIu64 " files, %" PRIu64 " records, %" PRIu64 " rejected, %.1f MB in %.2f s (%.0f MB/s)\n",
+            "shipper: %" PRIu64 " files, %" PRIu64 " records, %" PRIu64
+            " rejected, %.1f MB in %.2f s (%.0f MB/s)\n",
             totals->files, totals->records, totals->rejected, megabytes, seconds,
             seconds > 0 ? megabytes / seconds : 0.0);
 }

@@ -9,16 +9,17 @@
 struct progress {
     FILE *out;
     bool shows_bar;
-    uint64_t bytes_total;      /* expected; as they lie in the files */
+    uint64_t bytes_total;       /* expected; as they lie in the files */
     int64_t begin_ns, shown_ns; /* monotonic */
 };
 
 struct progress_totals {
     uint64_t files, records, rejected;
-    uint64_t bytes;            /* read by the statistics, decompressed */
+    uint64_t bytes; /* read by the statistics, decompressed */
 };
 
-void progress_begin(struct progress *progress, FILE *out, bool shows_bar, uint64_t bytes_total, int64_t now_ns);
+void progress_begin(struct progress *progress, FILE *out, bool shows_bar, uint64_t bytes_total,
+                    int64_t now_ns);
 
 /* Draws the bar anew, a few times a second. */
 void progress_show(struct progress *progress, uint64_t bytes_left, int64_t now_ns);
