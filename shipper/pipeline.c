@@ -18,7 +18,6 @@ enum {
     WAIT_MS_MAX = 1000,
     WAIT_MS_BUSY = 100,      /* while an output has something out or holds */
     WAIT_MS_UNWATCHED = 200, /* where nothing tells of changes */
-    OWN_FILES_MAX = 3,
     HOST_BYTES_MAX = 256,
 };
 
@@ -85,8 +84,9 @@ static int open_outputs(struct pipeline *pipeline, struct problem *ret_problem)
 /* Its own database and, when they are files, its output and its words are never inputs. */
 static int open_tail(struct pipeline *pipeline, struct problem *ret_problem)
 {
-    const char *const own[OWN_FILES_MAX] = {pipeline->config->database_file, "/proc/self/fd/1",
-                                            "/proc/self/fd/2"};
+    pipeline->own_file[0] = pipeline->config->database_file;
+    pipeline->own_file[1] = "/proc/self/fd/1";
+    pipeline->own_file[2] = "/proc/self/fd/2";
     _cleanup_free_ struct source_record *known = NULL;
     int known_count = 0;
     int result = store_load_sources(pipeline->store, ret_problem, &known, &known_count);
@@ -96,8 +96,8 @@ static int open_tail(struct pipeline *pipeline, struct problem *ret_problem)
         .inputs = pipeline->config->inputs,
         .input_count = pipeline->config->input_count,
         .once = pipeline->options->once,
-        .own_files = own,
-        .own_file_count = OWN_FILES_MAX,
+        .own_files = pipeline->own_file,
+        .own_file_count = PIPELINE_OWN_FILES,
         .known = known,
         .known_count = known_count,
     };
@@ -333,13 +333,16 @@ static void read_once(struct pipeline *pipeline)
     progress_begin(&pipeline->progress, stderr, pipeline->options->show_progress,
                    unread_bytes(pipeline, LANE_STATS), pipeline_mono_ns());
     while (!pipeline_stops(pipeline) && has_living_output(pipeline)) {
+        /* An output that got ready only after its turn has another: hence the question before and after. */
+        bool waited = waits_for_outputs(pipeline);
         bool moved = read_sources(pipeline);
         tick(pipeline);
         if (moved) {
             moved_at_ns = pipeline_mono_ns();
             continue;
         }
-        if (!waits_for_outputs(pipeline) && (pipeline_can_count(pipeline) || is_stuck(pipeline, moved_at_ns)))
+        if (!waited && !waits_for_outputs(pipeline) &&
+            (pipeline_can_count(pipeline) || is_stuck(pipeline, moved_at_ns)))
             break;
         wait_for_something(pipeline);
     }

@@ -14,6 +14,7 @@
 
 enum {
     PIECE_BYTES = 1024 * 1024, /* read at a time */
+    PIPELINE_OWN_FILES = 3,
     COMMIT_ROWS_MAX = 100000,
     FLUSH_MS_MAX = 3000, /* at a stop */
 };
@@ -63,6 +64,7 @@ struct pipeline {
     const struct pipeline_options *options;
     struct store *store;
     struct batch *batch;
+    const char *own_file[PIPELINE_OWN_FILES]; /* never inputs; the tail borrows them */
     struct tail *tail;
     struct scanner *scanner[CONFIG_INPUTS_MAX];
     struct lane lane[LANE_COUNT_MAX];
