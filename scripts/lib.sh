@@ -17,13 +17,6 @@ fail() {
     exit 1
 }
 
-# Debian's names. A user of the library needs the first group; the demo the first two; the tests all.
-packages_build=(gcc g++ cmake ninja-build pkgconf zlib1g-dev librdkafka-dev libsqlite3-dev libyaml-dev libssl-dev
-    libmicrohttpd-dev libcurl4-openssl-dev)
-packages_demo=(curl ca-certificates jq logrotate nginx-light)
-packages_test=(git clang clang-format libclang-rt-14-dev libcmocka-dev libspdlog-dev shellcheck kcat procps sqlite3 strace
-    valgrind zstd python3 python3-venv maven default-jdk-headless)
-
 as_root() {
     if [ "$(id -u)" = 0 ]; then
         "$@"
@@ -38,19 +31,26 @@ is_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-# nginx and others start a service when they are installed. Nobody asked for a web server on port 80, so services
-# stay down meanwhile, unless the machine has a policy of its own.
-apt_install() {
-    local policy=/usr/sbin/policy-rc.d status=0
+# nginx starts a service when it is installed. Nobody asked for a web server on port 80, so services stay down
+# meanwhile, unless the machine has a policy of its own.
+apt_install() (
+    policy=/usr/sbin/policy-rc.d
     if [ ! -e "$policy" ]; then
+        trap 'as_root rm -f "$policy"' EXIT
         as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy"
-    else
-        policy=
     fi
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
-        -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold "$@" || status=$?
-    [ -z "$policy" ] || as_root rm -f "$policy"
-    return "$status"
+        -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold "$@"
+)
+
+# install_debian GROUP: a user of the library needs `build`; `demo` and `test` hold more, each all before it.
+install_debian() {
+    local names=(gcc g++ cmake ninja-build pkgconf zlib1g-dev librdkafka-dev libsqlite3-dev libyaml-dev libssl-dev
+        libmicrohttpd-dev libcurl4-openssl-dev)
+    [ "$1" = build ] || names+=(curl ca-certificates jq logrotate nginx-light)
+    [ "$1" != test ] || names+=(git clang clang-format libclang-rt-14-dev libcmocka-dev libspdlog-dev shellcheck kcat
+        procps sqlite3 strace valgrind zstd python3 python3-venv maven default-jdk-headless)
+    install_packages "${names[@]}"
 }
 
 # install_packages NAME…: what is not installed yet.
@@ -63,8 +63,8 @@ install_packages() {
         step "Debian packages: all $# are there"
         return
     fi
-    [ -e /etc/debian_version ] && command -v apt-get >/dev/null ||
-        fail "not a Debian system; install what these packages hold yourself: ${missing[*]}"
+    command -v apt-get >/dev/null ||
+        fail "there is no apt here; install what these Debian packages hold yourself: ${missing[*]}"
     step "Debian packages: installing ${missing[*]}"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
     apt_install "${missing[@]}"
@@ -94,9 +94,9 @@ install_kafka() {
     fi
     step "Kafka $kafka_version: fetching its jars into $kafka_jars"
     mkdir -p "$arriving"
-    mvn --batch-mode --quiet --no-transfer-progress -f "$project/scripts/kafka/pom.xml" \
-        dependency:copy-dependencies -Dkafka.version="$kafka_version" \
-        -DincludeScope=runtime -DoutputDirectory="$arriving"
+    mvn --batch-mode --quiet --no-transfer-progress -f "$project/tests/support/kafka/pom.xml" \
+        org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
+        -Dkafka.version="$kafka_version" -DincludeScope=runtime -DoutputDirectory="$arriving"
     # Two runs at once: the first to arrive stays, the other's copy is the same.
     mv -T "$arriving" "$kafka_jars" 2>/dev/null || rm -rf "$arriving"
     [ -d "$kafka_jars" ] || fail "the jars could not be moved to $kafka_jars"
