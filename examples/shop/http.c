@@ -51,7 +51,7 @@ static struct reply reply_store(enum store_result result, const char *what, long
     }
 }
 
-/* A whole number from 1 to `max` in the query; anything else is logged as what it is, the client's mistake. */
+/* A whole number from 1 to `max` in the query; anything else is logged as the client's mistake. */
 static bool query_number(struct MHD_Connection *connection, const char *name, long max, long *ret_number)
 {
     const char *text = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, name);
@@ -81,8 +81,8 @@ static struct reply get_product(const struct shop *shop, struct MHD_Connection *
     enum store_result result = store_product(shop->database, id, &product);
     if (result != STORE_OK)
         return reply_store(result, "product", id);
-    return reply_make(MHD_HTTP_OK, "{\"id\":%ld,\"name\":\"%s\",\"price_cents\":%ld,\"stock\":%ld}\n", product.id,
-                      product.name, product.price_cents, product.stock);
+    return reply_make(MHD_HTTP_OK, "{\"id\":%ld,\"name\":\"%s\",\"price_cents\":%ld,\"stock\":%ld}\n",
+                      product.id, product.name, product.price_cents, product.stock);
 }
 
 static struct reply post_order(const struct shop *shop, struct MHD_Connection *connection)
@@ -133,17 +133,21 @@ static struct reply get_health(const struct shop *shop, struct MHD_Connection *c
     return reply_make(MHD_HTTP_OK, "{\"status\":\"healthy\"}\n");
 }
 
-static const struct route {
+struct route {
     const char *method;
     const char *path;
     handler *handle;
-} routes[] = {
-    {"GET", "/product", get_product},
-    {"POST", "/order", post_order},
-    {"POST", "/pay", post_payment},
-    {"POST", "/admin/lock", post_lock},
-    {"GET", "/health", get_health},
 };
+
+/* clang-format off */
+static const struct route routes[] = {
+    {"GET",  "/product",    get_product},
+    {"POST", "/order",      post_order},
+    {"POST", "/pay",        post_payment},
+    {"POST", "/admin/lock", post_lock},
+    {"GET",  "/health",     get_health},
+};
+/* clang-format on */
 
 static const struct route *route_find(const char *method, const char *path)
 {
@@ -165,8 +169,9 @@ static double elapsed_ms(const struct timespec *since)
     return (double)(now.tv_sec - since->tv_sec) * 1e3 + (double)(now.tv_nsec - since->tv_nsec) / 1e6;
 }
 
-/* Everything logged between begin and end, in whatever file, carries the request's id, trace, endpoint and user. The
- * endpoint is the route's path and never the client's text, so that a stranger can't make up a million of them. */
+/* Everything logged between begin and end, in whatever file, carries the request's id, trace, endpoint and
+ * user. The endpoint is the route's path and never the client's text, so that a stranger can't make up a
+ * million of them. */
 static struct reply serve(const struct shop *shop, struct MHD_Connection *connection, const char *method,
                           const char *path)
 {
@@ -197,11 +202,11 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection, struct repl
     return result;
 }
 
-/* libmicrohttpd calls once when the headers are there, again for each piece of a body, and once more at its end. All
- * parameters are in the query, so a body is read and forgotten. */
+/* libmicrohttpd calls once when the headers are there, again for each piece of a body, and once more at its
+ * end. All parameters are in the query, so a body is read and forgotten. */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path,
-                                  const char *method, const char *version, const char *body, size_t *body_size,
-                                  void **state)
+                                  const char *method, const char *version, const char *body,
+                                  size_t *body_size, void **state)
 {
     static char seen_headers;
     (void)version;
@@ -223,8 +228,8 @@ struct MHD_Daemon *http_start(const struct shop *shop, uint16_t port)
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
     return MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, port, NULL, NULL,
-                            on_request, (void *)shop, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_CONNECTION_TIMEOUT,
-                            5u, MHD_OPTION_END);
+                            on_request, (void *)shop, MHD_OPTION_SOCK_ADDR, &address,
+                            MHD_OPTION_CONNECTION_TIMEOUT, 5u, MHD_OPTION_END);
 }
 
 uint16_t http_port(struct MHD_Daemon *daemon)

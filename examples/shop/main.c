@@ -71,7 +71,8 @@ int main(int argc, char **argv)
         return EXIT_WRONG_USE;
     }
     const char *payment_url = getenv("SHOP_PAYMENT_URL");
-    struct shop shop = {.database = argv[1], .payment_url = payment_url ? payment_url : "http://127.0.0.1:9/"};
+    struct shop shop = {.database = argv[1],
+                        .payment_url = payment_url ? payment_url : "http://127.0.0.1:9/"};
     sigset_t signals = block_end_signals();
     if (open_log() != LL_OK)
         return EXIT_WRONG_SETTING;

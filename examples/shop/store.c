@@ -27,9 +27,9 @@ static void finalize_statement(sqlite3_stmt **statement)
 static enum store_result failed(sqlite3 *db, const char *doing)
 {
     int code = sqlite3_errcode(db);
-    ll_error("the database failed", ll_kv("doing", doing), ll_kv("sqlite_code", code),
-             ll_exception_code("OperationalError", code == SQLITE_BUSY ? "DB_005" : "DB_002",
-                               sqlite3_errmsg(db)));
+    ll_error(
+        "the database failed", ll_kv("doing", doing), ll_kv("sqlite_code", code),
+        ll_exception_code("OperationalError", code == SQLITE_BUSY ? "DB_005" : "DB_002", sqlite3_errmsg(db)));
     return STORE_FAILED;
 }
 
@@ -50,8 +50,8 @@ static enum store_result execute(sqlite3 *db, const char *doing, const char *sql
 }
 
 /*
- * Runs `sql` with ?1 and ?2 bound. STORE_OK: the statement stands on its first row. STORE_MISSING: it is done and
- * gave none. The statement is the caller's to finalize.
+ * Runs `sql` with ?1 and ?2 bound. STORE_OK: the statement stands on its first row. STORE_MISSING: it is done
+ * and gave none. The statement is the caller's to finalize.
  */
 static enum store_result run(sqlite3 *db, const char *doing, const char *sql, long first, long second,
                              sqlite3_stmt **ret_statement)
@@ -90,8 +90,8 @@ enum store_result store_product(const char *path, long id, struct product *ret_p
     AUTO_FINALIZE sqlite3_stmt *statement = NULL;
     enum store_result result = open_database(path, &db);
     if (result == STORE_OK)
-        result = run(db, "read a product", "SELECT name, price_cents, stock FROM product WHERE id = ?1", id, 0,
-                     &statement);
+        result = run(db, "read a product", "SELECT name, price_cents, stock FROM product WHERE id = ?1", id,
+                     0, &statement);
     if (result != STORE_OK)
         return result;
     ret_product->id = id;
@@ -107,10 +107,11 @@ enum store_result store_order_total(const char *path, long order, long *ret_cent
     AUTO_FINALIZE sqlite3_stmt *statement = NULL;
     enum store_result result = open_database(path, &db);
     if (result == STORE_OK)
-        result = run(db, "read an order",
-                     "SELECT quantity * price_cents FROM purchase JOIN product ON product.id = purchase.product"
-                     " WHERE purchase.id = ?1",
-                     order, 0, &statement);
+        result =
+            run(db, "read an order",
+                "SELECT quantity * price_cents FROM purchase JOIN product ON product.id = purchase.product"
+                " WHERE purchase.id = ?1",
+                order, 0, &statement);
     if (result == STORE_OK)
         *ret_cents = sqlite3_column_int64(statement, 0);
     return result;
@@ -122,14 +123,14 @@ static enum store_result take_and_note(sqlite3 *db, long product, long quantity)
     AUTO_FINALIZE sqlite3_stmt *take = NULL;
     AUTO_FINALIZE sqlite3_stmt *note = NULL;
     enum store_result result =
-        run(db, "take from stock", "UPDATE product SET stock = stock - ?2 WHERE id = ?1 AND stock >= ?2", product,
-            quantity, &take);
+        run(db, "take from stock", "UPDATE product SET stock = stock - ?2 WHERE id = ?1 AND stock >= ?2",
+            product, quantity, &take);
     if (result == STORE_FAILED)
         return result;
     if (sqlite3_changes(db) == 0)
         return STORE_SOLD_OUT;
-    result = run(db, "note an order", "INSERT INTO purchase (product, quantity) VALUES (?1, ?2)", product, quantity,
-                 &note);
+    result = run(db, "note an order", "INSERT INTO purchase (product, quantity) VALUES (?1, ?2)", product,
+                 quantity, &note);
     return result == STORE_MISSING ? STORE_OK : result; /* an INSERT gives no row */
 }
 

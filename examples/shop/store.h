@@ -1,6 +1,7 @@
 /*
- * The shop's database. Each call opens a connection of its own, so that any thread may call and SQLite's file lock is
- * the only lock there is. What fails is logged here, where the reason is known; callers only choose an answer.
+ * The shop's database. Each call opens a connection of its own, so that any thread may call and SQLite's file
+ * lock is the only lock there is. What fails is logged here, where the reason is known; callers only choose
+ * an answer.
  */
 #ifndef SHOP_STORE_H
 #define SHOP_STORE_H

@@ -17,8 +17,9 @@ int main()
     }
     {
         ll_request_scope scope(ll_request{"abc123", nullptr, "/cart", nullptr});
-        ll_info("hello from C++", ll_kv("answer", 42), ll_kv("pi", 3.25), ll_kv("name", std::string("tea") + "pot"),
-                ll_kv("hot", true), ll_kv("view", std::string_view("cup of tea").substr(0, 3)));
+        ll_info("hello from C++", ll_kv("answer", 42), ll_kv("pi", 3.25),
+                ll_kv("name", std::string("tea") + "pot"), ll_kv("hot", true),
+                ll_kv("view", std::string_view("cup of tea").substr(0, 3)));
     }
     std::printf("%s\n", ll_run_id());
     ll_close();
