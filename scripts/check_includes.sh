@@ -31,7 +31,8 @@ mapfile -t stages < <(find shipper -maxdepth 1 \( -name 'frame.[ch]' -o -name 's
 inside=$(find liblog -maxdepth 1 -name '*.h' -printf '%f\n' | while read -r name; do
     [ -e "include/liblog/$name" ] || printf '%s\n' "$name"
 done | paste -sd '|')
-mapfile -t examples < <(find examples tests/package -name '*.[ch]' -o -name '*.cpp')
+mapfile -t users < <(find examples tests -name '*.[ch]*' \
+    \( -path 'examples/*' -o -path 'tests/package/*' -o -path 'tests/loggers/*' \))
 
 forbid "the floor knows nothing of those who stand on it" '(\.\./)?(shipper/|liblog/[a-z_]*\.h)' \
     "${base[@]}"
@@ -43,5 +44,5 @@ forbid "a public header includes public headers and the C library only" '(\.\./|
 forbid "all SQL stands in the store" 'sqlite3\.h' "${not_store[@]}"
 forbid "Kafka stands in its output" 'librdkafka/' "${not_kafka[@]}"
 forbid "stages meet in the pipeline only" '(pipeline|store|output)[a-z_]*\.h' "${stages[@]}"
-forbid "an example uses what is installed, nothing of the inside" '(\.\./|liblog/base/|shipper/)' "${examples[@]}"
+forbid "a user's program knows what is installed, nothing of the inside" '(\.\./|liblog/base/|shipper/)' "${users[@]}"
 exit "$status"

@@ -91,7 +91,9 @@ suite unit-asan unit_tests asan
 check "gcc, ThreadSanitizer, the library" build tsan -DLIBLOG_BUILD_SHIPPER=OFF -DLIBLOG_BUILD_EXAMPLES=OFF
 suite unit-tsan unit_tests tsan
 
+# At full speed, as users have it; and once more under the sanitizers, where input is hostile.
 suite end-to-end end_to_end end-to-end build/release tests/e2e
+suite end-to-end-asan end_to_end end-to-end-asan build/asan tests/e2e/test_bad_input.py tests/e2e/test_record.py
 
 for name in "${failures[@]}"; do
     printf 'failed: %s\n' "$name"
