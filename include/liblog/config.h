@@ -10,6 +10,7 @@
 #ifndef LIBLOG_CONFIG_H
 #define LIBLOG_CONFIG_H
 
+#include "api.h"
 #include "error.h"
 #include "record.h"
 
@@ -68,9 +69,9 @@ typedef struct ll_health {
     uint64_t write_errors;
 } ll_health;
 
-int ll_config_from_env_sized(ll_config *ret_config, size_t size, ll_problem *ret_problem);
-int ll_open_sized(const ll_config *config, size_t size, ll_problem *ret_problem);
-void ll_health_get_sized(ll_health *ret_health, size_t size);
+LL_API int ll_config_from_env_sized(ll_config *ret_config, size_t size, ll_problem *ret_problem);
+LL_API int ll_open_sized(const ll_config *config, size_t size, ll_problem *ret_problem);
+LL_API void ll_health_get_sized(ll_health *ret_health, size_t size);
 
 /* The defaults. */
 static inline void ll_config_init(ll_config *ret_config);
@@ -96,29 +97,29 @@ static inline void ll_health_get(ll_health *ret_health)
     ll_health_get_sized(ret_health, sizeof *ret_health);
 }
 
-void ll_config_init_sized(ll_config *ret_config, size_t size);
+LL_API void ll_config_init_sized(ll_config *ret_config, size_t size);
 static inline void ll_config_init(ll_config *ret_config)
 {
     ll_config_init_sized(ret_config, sizeof *ret_config);
 }
 
 /* Everything logged so far is in the file when it returns. Other threads may go on calling; their records are left out. Also done by exit(). */
-void ll_close(void);
+LL_API void ll_close(void);
 
 /* Waits until all records whose calls had returned are written. LL_OK, LL_ETIMEOUT or LL_ECLOSED. Any thread, not in a signal handler. */
-int ll_flush(int timeout_ms);
+LL_API int ll_flush(int timeout_ms);
 
 /* Opens the file at the path anew before the next write. Not needed after a rename: that is seen by itself. Any thread. */
-void ll_reopen(void);
+LL_API void ll_reopen(void);
 
 /* This run's UUIDv7 as text; "" before ll_open. Static; valid for the life of the process. */
-const char *ll_run_id(void);
+LL_API const char *ll_run_id(void);
 
 /* "0.1.0" */
-const char *ll_version(void);
+LL_API const char *ll_version(void);
 
 /* Sets the level of a logger and those below it, or with NULL of all that have none of their own. LL_OK, LL_EINVAL, LL_ENOMEM. Any thread. */
-int ll_set_level(const char *logger, ll_level level);
+LL_API int ll_set_level(const char *logger, ll_level level);
 
 #ifdef __cplusplus
 }

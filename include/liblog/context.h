@@ -8,6 +8,8 @@
 #ifndef LIBLOG_CONTEXT_H
 #define LIBLOG_CONTEXT_H
 
+#include "api.h"
+
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -29,17 +31,17 @@ typedef struct ll_request {
 } ll_request;
 
 /* Begins a request on this thread. What is NULL in a nested request is taken from the one around it. */
-void ll_request_begin(const ll_request *request);
-void ll_request_end(void);
+LL_API void ll_request_begin(const ll_request *request);
+LL_API void ll_request_end(void);
 
 /* The current request's id, or "" outside of one. Valid until the request ends. */
-const char *ll_request_id(void);
+LL_API const char *ll_request_id(void);
 
 /*
- * The header for a call onward: the trace of this request with this request's own span as parent. Writes
- * LL_TRACEPARENT_SIZE bytes. 0, or LL_ECLOSED when this thread is in no traced request (the buffer is then "").
+ * The header for a call onward: the trace and span that this request's records carry, and its flags. (The library
+ * makes no spans of its own: one that no tracer knows would tear the trace.) Writes LL_TRACEPARENT_SIZE bytes. 0, or LL_ECLOSED when this thread is in no traced request (the buffer is then "").
  */
-int ll_traceparent(char ret_header[LL_TRACEPARENT_SIZE]);
+LL_API int ll_traceparent(char ret_header[LL_TRACEPARENT_SIZE]);
 
 #ifdef __cplusplus
 }

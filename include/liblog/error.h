@@ -2,6 +2,8 @@
 #ifndef LIBLOG_ERROR_H
 #define LIBLOG_ERROR_H
 
+#include "api.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -33,7 +35,7 @@ typedef struct ll_problem {
 } ll_problem;
 
 /* The text of an error; never NULL, static. Any thread, also in a signal handler. */
-const char *ll_strerror(int error);
+LL_API const char *ll_strerror(int error);
 
 #ifdef __cplusplus
 }

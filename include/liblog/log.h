@@ -11,6 +11,7 @@
 #ifndef LIBLOG_LOG_H
 #define LIBLOG_LOG_H
 
+#include "api.h"
 #include "field.h"
 #include "record.h"
 
@@ -49,20 +50,20 @@ typedef struct ll_site {
     }
 
 /* The state of a site whose level is off. Read by the macros; written by the library. */
-extern uint32_t ll_state_off;
+LL_API extern uint32_t ll_state_off;
 
 /* flags of ll_write_at */
 enum { LL_MESSAGE_LITERAL = 1, LL_KEYS_DYNAMIC = 2 };
 
 /* What the macros call. Fields whose type is LL_TYPE_END are passed over. */
-void ll_write_at(ll_site *site, unsigned flags, const char *message, const ll_field *fields, size_t count);
+LL_API void ll_write_at(ll_site *site, unsigned flags, const char *message, const ll_field *fields, size_t count);
 
 /* The function for wrappers and for field lists made at run time: strings and keys are copied at each call. `site` is
  * static, made with LL_SITE(level). */
-void ll_write(ll_site *site, const char *message, const ll_field *fields, size_t count);
+LL_API void ll_write(ll_site *site, const char *message, const ll_field *fields, size_t count);
 
 /* The message made by a format string (at most 4 KiB), without fields. */
-void ll_writef(ll_site *site, const char *format, ...) __attribute__((format(printf, 2, 3)));
+LL_API void ll_writef(ll_site *site, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define LL_SITE(site_level) LL_SITE_INIT_(site_level)
 

@@ -4,6 +4,7 @@
 #ifndef LIBLOG_OTHER_H
 #define LIBLOG_OTHER_H
 
+#include "api.h"
 #include "error.h"
 
 #include <stddef.h>
@@ -29,7 +30,7 @@ typedef struct ll_recovered {
     uint64_t lost_bytes; /* in rings whose contents could not be believed to the end */
 } ll_recovered;
 
-int ll_recover_sized(const char *log_path, const ll_recover_options *options, size_t options_size,
+LL_API int ll_recover_sized(const char *log_path, const ll_recover_options *options, size_t options_size,
                      ll_recovered *ret_recovered, size_t recovered_size, ll_problem *ret_problem);
 
 /*
