@@ -62,6 +62,16 @@ env_example_is_complete() {
         <(grep -oE '^#?(LOG_[A-Z_]+|APP_ENV)=' .env.example | tr -d '#=' | sort -u)
 }
 
+# And what it sets can be: a program starts with it.
+env_example_is_accepted() {
+    (
+        set -a
+        # shellcheck source=.env.example
+        source .env.example
+        build/release/examples/hello 2>/dev/null
+    )
+}
+
 unit_tests() {
     local preset=$1
     ctest --preset "$preset" -j "$jobs" --output-junit "$results/unit-$preset.xml" --no-tests=error
@@ -82,6 +92,7 @@ check "gcc, optimised" build release -DLIBLOG_BUILD_TESTS=ON
 check "gcc, debug" build dev
 check "clang, debug" build clang
 suite unit-dev unit_tests dev
+check ".env.example can be" env_example_is_accepted
 check "Documentation: its code compiles and runs" .venv/bin/python scripts/check_docs.py build/release
 
 check "gcc, AddressSanitizer and UndefinedBehaviorSanitizer" build asan
