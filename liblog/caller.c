@@ -8,7 +8,8 @@ static struct caller *all_callers;
 static pthread_key_t end_key;
 static pthread_once_t end_once = PTHREAD_ONCE_INIT;
 
-/* --- a thread's end ------------------------------------------------------------------------------------------------ */
+/* --- a thread's end
+ * ------------------------------------------------------------------------------------------------ */
 
 static void give_back_segment(struct caller *caller)
 {
@@ -39,7 +40,8 @@ static void make_key(void)
     pthread_key_create(&end_key, caller_end);
 }
 
-/* --- a thread's first call ------------------------------------------------------------------------------------------- */
+/* --- a thread's first call
+ * ------------------------------------------------------------------------------------------- */
 
 static struct caller *caller_new(void)
 {
@@ -72,7 +74,9 @@ struct caller *caller_mine(void)
     return mine;
 }
 
-/* --- rings ------------------------------------------------------------------------------------------------------------ */
+/* --- rings
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 /* A ring whose thread has ended is used again; what that thread left in it is drained all the same. */
 static int take_segment(struct instance *instance, uint32_t *ret_segment)
@@ -119,19 +123,22 @@ static struct instance *attach(struct caller *caller)
 struct instance *caller_instance(struct caller *caller)
 {
     struct instance *instance = instance_current();
-    if (__builtin_expect(instance != NULL && caller->instance == instance && caller->epoch == instance->epoch, 1))
+    if (__builtin_expect(instance != NULL && caller->instance == instance && caller->epoch == instance->epoch,
+                         1))
         return instance;
     return attach(caller);
 }
 
-/* --- the end of an instance --------------------------------------------------------------------------------------------- */
+/* --- the end of an instance
+ * --------------------------------------------------------------------------------------------- */
 
 static bool any_inside(const struct instance *instance)
 {
     bool inside = false;
     instance_lock();
     for (const struct caller *caller = all_callers; caller; caller = caller->next)
-        if (caller != mine && caller->instance == instance && __atomic_load_n(&caller->depth, __ATOMIC_ACQUIRE) > 0)
+        if (caller != mine && caller->instance == instance &&
+            __atomic_load_n(&caller->depth, __ATOMIC_ACQUIRE) > 0)
             inside = true;
     instance_unlock();
     return inside;

@@ -1,6 +1,6 @@
 /*
- * What the library keeps for a thread: its rings, and the request it is in. Made at the thread's first call by mapping
- * memory (so also in a signal handler), given back when the thread ends.
+ * What the library keeps for a thread: its rings, and the request it is in. Made at the thread's first call
+ * by mapping memory (so also in a signal handler), given back when the thread ends.
  */
 #ifndef LIBLOG_CALLER_H
 #define LIBLOG_CALLER_H
@@ -32,7 +32,8 @@ struct caller {
 /* This thread's, made when there is none; NULL when memory runs out. */
 struct caller *caller_mine(void);
 
-/* The instance with a ring of this thread, or NULL: not open, or no ring to be had (then counted as dropped). Between enter and leave. */
+/* The instance with a ring of this thread, or NULL: not open, or no ring to be had (then counted as dropped).
+ * Between enter and leave. */
 struct instance *caller_instance(struct caller *caller);
 
 static inline uint32_t caller_enter(struct caller *caller)
@@ -57,7 +58,8 @@ static inline const struct caller_request *caller_request(const struct caller *c
     return &caller->request[(depth < LL_REQUEST_DEPTH_MAX ? depth : LL_REQUEST_DEPTH_MAX) - 1];
 }
 
-/* Waits until no call uses the instance any more, which must not be the current one. False when one does not end in time. */
+/* Waits until no call uses the instance any more, which must not be the current one. False when one does not
+ * end in time. */
 bool callers_have_left(const struct instance *instance, int64_t timeout_ns);
 
 /* In the child of a fork: the other threads are not there. */

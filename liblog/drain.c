@@ -47,7 +47,8 @@ void drain_release(struct drain *drain)
     *drain = (struct drain){0};
 }
 
-/* --- rings -> block -------------------------------------------------------------------------------------------- */
+/* --- rings -> block
+ * -------------------------------------------------------------------------------------------- */
 
 static void cursor_begin(struct drain *drain, uint32_t i)
 {
@@ -66,7 +67,8 @@ static void cursors_grow(struct drain *drain)
         cursor_begin(drain, drain->cursor_count);
 }
 
-/* The next frame stamped up to the cut. Bytes that cannot be a frame end the ring: what is behind them is lost. */
+/* The next frame stamped up to the cut. Bytes that cannot be a frame end the ring: what is behind them is
+ * lost. */
 static void cursor_look(struct drain *drain, struct drain_cursor *cursor, uint64_t cut)
 {
     cursor->frame = NULL;
@@ -123,7 +125,8 @@ static const struct record_site *site_of(struct drain *drain, uint32_t entry)
     return *place;
 }
 
-/* Time goes forward from line to line, but for real steps of the clock: two samplings of it differ by some nanoseconds. */
+/* Time goes forward from line to line, but for real steps of the clock: two samplings of it differ by some
+ * nanoseconds. */
 static int64_t time_of(struct drain *drain, uint64_t ticks)
 {
     int64_t unix_ns = ticks_to_unix_ns(ring_file_anchor(drain->file), ticks);
@@ -143,8 +146,8 @@ static bool add_line(struct drain *drain, const struct frame *frame, const struc
 {
     bool truncated = false;
     size_t from = drain->block.size;
-    if (!record_encode(&drain->block, &drain->run, site, drain->view, drain->next_seq, time_of(drain, frame->ticks),
-                       &truncated))
+    if (!record_encode(&drain->block, &drain->run, site, drain->view, drain->next_seq,
+                       time_of(drain, frame->ticks), &truncated))
         return false;
     copy_error(drain, from, frame->level);
     drain->next_seq++;
@@ -249,7 +252,8 @@ bool drain_is_behind(const struct drain *drain)
     return drain->block.size || count != drain->cursor_count;
 }
 
-/* --- block -> sinks -------------------------------------------------------------------------------------------- */
+/* --- block -> sinks
+ * -------------------------------------------------------------------------------------------- */
 
 static void stage(struct drain *drain)
 {
@@ -282,7 +286,8 @@ static int prepare(struct sink *sink, struct ring_target *target, size_t size)
     return error;
 }
 
-/* The copies come first: when the log's part is found whole after a crash, theirs is. Alone they hold nothing up. */
+/* The copies come first: when the log's part is found whole after a crash, theirs is. Alone they hold nothing
+ * up. */
 static void write_copies(struct drain *drain, const struct ring_target *target)
 {
     if (target->length && sink_write(drain->errors, bytes_slice(&drain->copies), target))

@@ -1,9 +1,10 @@
 /*
- * Rings -> lines -> sinks, in order, each record once. The writer thread runs it for its own process; whoever recovers
- * runs it for a dead one. One thread at a time.
+ * Rings -> lines -> sinks, in order, each record once. The writer thread runs it for its own process; whoever
+ * recovers runs it for a dead one. One thread at a time.
  *
- * Sequence: drain_init; then drain_fill and, while it gave something, drain_write until that succeeds; drain_release.
- * A block that could not be written stays as it is and is tried again: nothing moves before it is in the file.
+ * Sequence: drain_init; then drain_fill and, while it gave something, drain_write until that succeeds;
+ * drain_release. A block that could not be written stays as it is and is tried again: nothing moves before it
+ * is in the file.
  */
 #ifndef LIBLOG_DRAIN_H
 #define LIBLOG_DRAIN_H
@@ -21,8 +22,8 @@ enum {
 /* Where one ring is being read. */
 struct drain_cursor {
     struct ring *ring;
-    uint64_t position; /* up to here it is in the block */
-    uint64_t head;     /* as seen at the beginning of this filling */
+    uint64_t position;         /* up to here it is in the block */
+    uint64_t head;             /* as seen at the beginning of this filling */
     const struct frame *frame; /* the next one, or NULL: none up to the cut */
     uint64_t announced[RING_LEVELS];
 };
@@ -55,14 +56,16 @@ struct drain {
 int drain_init(struct drain *drain, struct ring_file *file, struct sink *log, struct sink *errors);
 void drain_release(struct drain *drain);
 
-/* Takes records stamped up to `cut` into the block until it is full. Returns how many it holds (0: nothing is left). */
+/* Takes records stamped up to `cut` into the block until it is full. Returns how many it holds (0: nothing is
+ * left). */
 uint32_t drain_fill(struct drain *drain, uint64_t cut);
 
 /* Adds a record of the library's own to the block. With `closes` it is the last there will be. */
 void drain_mark(struct drain *drain, const struct record_mark *mark, int64_t unix_ns, bool closes);
 
 /*
- * Writes the block; the log's write lock is held (or there is none). 0; or a negative errno, nothing has moved.
+ * Writes the block; the log's write lock is held (or there is none). 0; or a negative errno, nothing has
+ * moved.
  */
 int drain_write(struct drain *drain);
 

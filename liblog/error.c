@@ -8,8 +8,8 @@ const char *ll_strerror(int error)
     switch (error) {
     case LL_OK:
         return "no error";
-#define CASE(name, number, text)                                                                              \
-    case name:                                                                                                \
+#define CASE(name, number, text)                                                                             \
+    case name:                                                                                               \
         return text;
         LL_ERRORS(CASE)
 #undef CASE

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The folder's path: beside the log, or under ring_dir with the log's whole path in its name, so that two logs with one
- * base name do not meet. */
+/* The folder's path: beside the log, or under ring_dir with the log's whole path in its name, so that two
+ * logs with one base name do not meet. */
 static int folder_name(struct folder *folder, const char *log_path, const char *ring_dir)
 {
     const char *slash = strrchr(log_path, '/');
@@ -80,7 +80,8 @@ void folder_close(struct folder *folder)
     folder->lock_fd = -1;
 }
 
-void folder_path(const struct folder *folder, const char *name, const char *suffix, char *ret_path, size_t size)
+void folder_path(const struct folder *folder, const char *name, const char *suffix, char *ret_path,
+                 size_t size)
 {
     snprintf(ret_path, size, "%s/%s%s", folder->path, name, suffix);
 }

@@ -5,10 +5,11 @@ static size_t padded(size_t size)
     return (size + 7) & ~(size_t)7;
 }
 
-/* --- the caller's side --------------------------------------------------------------------------------------- */
+/* --- the caller's side
+ * --------------------------------------------------------------------------------------- */
 
-/* What is known of a call before its bytes are written. Sizes are measured once: a string that another thread changes meanwhile
- * can give a wrong text, never a wrong frame. */
+/* What is known of a call before its bytes are written. Sizes are measured once: a string that another thread
+ * changes meanwhile can give a wrong text, never a wrong frame. */
 struct measure {
     uint64_t total;
     uint32_t message_size;
@@ -21,7 +22,8 @@ struct measure {
 
 static bool is_text(unsigned type)
 {
-    return type == LL_TYPE_STRING || type == LL_TYPE_BYTES || type == LL_TYPE_JSON || (type >= LL_TYPE_EXCEPTION_TYPE && type <= LL_TYPE_EXCEPTION_MESSAGE);
+    return type == LL_TYPE_STRING || type == LL_TYPE_BYTES || type == LL_TYPE_JSON ||
+           (type >= LL_TYPE_EXCEPTION_TYPE && type <= LL_TYPE_EXCEPTION_MESSAGE);
 }
 
 static bool has_no_value(unsigned type)
@@ -84,7 +86,8 @@ static void measure_total(struct measure *m, const struct frame_call *call)
         m->total += field_bytes(m, &call->fields[i], i);
 }
 
-/* Too much for a frame: the longest texts are cut first, by halves; when that is not enough, fields are left out. */
+/* Too much for a frame: the longest texts are cut first, by halves; when that is not enough, fields are left
+ * out. */
 static void measure_cut(struct measure *m, const struct frame_call *call, uint64_t bytes_max)
 {
     m->flags |= FRAME_CUT;
@@ -180,7 +183,8 @@ int frame_pack(struct ring_producer *producer, const struct frame_call *call, ui
     measure_call(&m, call);
     m.place_size = m.flags & FRAME_PLACE ? site_plain_entry(place, call->site) : 0;
     measure_total(&m, call);
-    uint64_t bytes_max = producer->ring.size / 2 < FRAME_BYTES_MAX ? producer->ring.size / 2 : FRAME_BYTES_MAX;
+    uint64_t bytes_max =
+        producer->ring.size / 2 < FRAME_BYTES_MAX ? producer->ring.size / 2 : FRAME_BYTES_MAX;
     if (m.total > bytes_max)
         measure_cut(&m, call, bytes_max);
     char *at = ring_reserve(producer, m.total);
@@ -200,13 +204,14 @@ int frame_pack(struct ring_producer *producer, const struct frame_call *call, ui
     return 0;
 }
 
-/* --- the reader's side --------------------------------------------------------------------------------------- */
+/* --- the reader's side
+ * --------------------------------------------------------------------------------------- */
 
 const struct frame *frame_at(const struct ring *ring, uint64_t position, uint64_t available)
 {
     const struct frame *frame = (const struct frame *)(const void *)ring_at(ring, position);
-    if (available < sizeof *frame || frame->size < sizeof *frame || frame->size > available || frame->size % 8 ||
-        frame->size > FRAME_BYTES_MAX + SITE_PLAIN_BYTES_MAX)
+    if (available < sizeof *frame || frame->size < sizeof *frame || frame->size > available ||
+        frame->size % 8 || frame->size > FRAME_BYTES_MAX + SITE_PLAIN_BYTES_MAX)
         return NULL;
     if (frame->stamp != ((uint32_t)(position / 8) ^ FRAME_STAMP) || frame->level >= LL_LEVEL_OFF)
         return NULL;

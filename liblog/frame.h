@@ -1,14 +1,15 @@
 /*
- * One call in the ring: its values, raw. Made by the caller (frame_pack), read by the writer or by whoever finishes a dead
- * process's work (frame_read), who believes nothing in it.
+ * One call in the ring: its values, raw. Made by the caller (frame_pack), read by the writer or by whoever
+ * finishes a dead process's work (frame_read), who believes nothing in it.
  *
  *   struct frame | context | [place] | [message] | fields                                 (each padded to 8)
  *
  *   context   five texts of struct frame_context: request id, trace id, span id, endpoint, user
  *   place     a site entry without keys, where the site is not in the table (FRAME_PLACE)
  *   message   where it is not in the table (FRAME_MESSAGE): size and bytes
- *   fields    with FRAME_KEYS: struct frame_key, key, value; else values only, in the order of the site's keys
- *   value     8 bytes for a number; size and bytes for a text (size FRAME_NULL: null); nothing for a secret
+ *   fields    with FRAME_KEYS: struct frame_key, key, value; else values only, in the order of the site's
+ * keys value     8 bytes for a number; size and bytes for a text (size FRAME_NULL: null); nothing for a
+ * secret
  */
 #ifndef LIBLOG_FRAME_H
 #define LIBLOG_FRAME_H
@@ -20,7 +21,7 @@ enum {
     FRAME_PLACE = 1,
     FRAME_MESSAGE = 2,
     FRAME_KEYS = 4,
-    FRAME_CUT = 8, /* something was cut to fit */
+    FRAME_CUT = 8,           /* something was cut to fit */
     FRAME_FIELDS_MAX = 1024, /* more are left out, and the record is marked truncated */
     FRAME_BYTES_MAX = 80 * 1024,
     FRAME_CONTEXT_BYTES_MAX = 1024,
@@ -30,7 +31,8 @@ enum {
 
 struct frame {
     uint32_t size;  /* of the whole frame, a multiple of 8 */
-    uint32_t stamp; /* its position in the ring / 8, exclusive-or FRAME_STAMP: bytes of an earlier round do not have it */
+    uint32_t stamp; /* its position in the ring / 8, exclusive-or FRAME_STAMP: bytes of an earlier round do
+                       not have it */
     uint64_t ticks;
     uint32_t entry; /* of the site's table, or 0 */
     uint32_t thread;
@@ -48,12 +50,20 @@ struct frame_key {
 };
 
 /* The sizes of the texts that follow it, in the order of the record's keys. */
-enum frame_context_text { CONTEXT_REQUEST_ID, CONTEXT_TRACE_ID, CONTEXT_SPAN_ID, CONTEXT_ENDPOINT, CONTEXT_USER, CONTEXT_TEXTS };
+enum frame_context_text {
+    CONTEXT_REQUEST_ID,
+    CONTEXT_TRACE_ID,
+    CONTEXT_SPAN_ID,
+    CONTEXT_ENDPOINT,
+    CONTEXT_USER,
+    CONTEXT_TEXTS
+};
 struct frame_context {
     uint16_t size[CONTEXT_TEXTS];
 };
 
-/* --- the caller's side --------------------------------------------------------------------------------------- */
+/* --- the caller's side
+ * --------------------------------------------------------------------------------------- */
 
 struct frame_call {
     const ll_site *site;
@@ -68,12 +78,13 @@ struct frame_call {
 };
 
 /*
- * Packs a call into the ring and publishes it. 0; or -1, nothing published, when there is no room for *ret_needed bytes (a
- * record that no ring of this size could hold is cut before).
+ * Packs a call into the ring and publishes it. 0; or -1, nothing published, when there is no room for
+ * *ret_needed bytes (a record that no ring of this size could hold is cut before).
  */
 int frame_pack(struct ring_producer *producer, const struct frame_call *call, uint64_t *ret_needed);
 
-/* --- the reader's side --------------------------------------------------------------------------------------- */
+/* --- the reader's side
+ * --------------------------------------------------------------------------------------- */
 
 struct frame_value {
     struct slice key; /* of a field written out in full */
@@ -96,7 +107,8 @@ struct frame_view {
  */
 const struct frame *frame_at(const struct ring *ring, uint64_t position, uint64_t available);
 
-/* Reads it in full; `site` are the keys of its entry (key_count 0 with FRAME_KEYS). False when it cannot be believed. */
+/* Reads it in full; `site` are the keys of its entry (key_count 0 with FRAME_KEYS). False when it cannot be
+ * believed. */
 bool frame_read(const struct frame *frame, const struct site_view *site, struct frame_view *ret_view);
 
 #endif

@@ -17,14 +17,14 @@ enum { ARENA_BYTES = 1 << 20, CLOSE_CALLERS_NS_MAX = 1000000000 };
 
 uint32_t ll_state_off;
 
-static struct instance *current;          /* atomic */
+static struct instance *current; /* atomic */
 static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER;
-static struct levels levels;              /* under `life` */
-static uint32_t levels_version;           /* under `life`; ll_state_off is twice this */
-static uint64_t last_epoch;               /* under `life` */
+static struct levels levels;    /* under `life` */
+static uint32_t levels_version; /* under `life`; ll_state_off is twice this */
+static uint64_t last_epoch;     /* under `life` */
 static char run_id[UUID_TEXT_SIZE + 1];
-static uint64_t next_seq = 1;             /* of run_id: goes on over close and open */
-static ll_config forked_config;           /* what a child opens at its first call */
+static uint64_t next_seq = 1;   /* of run_id: goes on over close and open */
+static ll_config forked_config; /* what a child opens at its first call */
 static bool forked;
 
 struct instance *instance_current(void)
@@ -42,7 +42,9 @@ void instance_unlock(void)
     pthread_mutex_unlock(&life);
 }
 
-/* --- levels ----------------------------------------------------------------------------------------------------------- */
+/* --- levels
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 /* Every site looks again at its next call. */
 static void levels_changed(void)
@@ -83,9 +85,11 @@ int ll_set_level(const char *logger, ll_level level)
     return error;
 }
 
-/* --- rings in a file, or in memory --------------------------------------------------------------------------------------- */
+/* --- rings in a file, or in memory
+ * --------------------------------------------------------------------------------------- */
 
-static void fill_identity(struct ring_identity *identity, const ll_config *config, const struct folder *folder)
+static void fill_identity(struct ring_identity *identity, const ll_config *config,
+                          const struct folder *folder)
 {
     *identity = (struct ring_identity){.ring_bytes = config->ring_bytes,
                                        .pid = (uint32_t)getpid(),
@@ -162,7 +166,9 @@ static int make_rings(struct writer *w, const ll_config *config)
     return make_in_memory(w, config);
 }
 
-/* --- open and close ---------------------------------------------------------------------------------------------------------- */
+/* --- open and close
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static void instance_free(struct instance *instance)
 {
@@ -245,7 +251,9 @@ static int open_locked(const ll_config *config, ll_problem *problem)
     return LL_OK;
 }
 
-/* --- fork ---------------------------------------------------------------------------------------------------------------------- */
+/* --- fork
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 
 static void before_fork(void)
 {
@@ -257,7 +265,8 @@ static void after_fork_in_parent(void)
     instance_unlock();
 }
 
-/* The child has no writer and must not touch the parent's rings: it gets a run and rings of its own at its first call. */
+/* The child has no writer and must not touch the parent's rings: it gets a run and rings of its own at its
+ * first call. */
 static void after_fork_in_child(void)
 {
     struct instance *parent = current;
@@ -282,7 +291,9 @@ struct instance *instance_after_fork(void)
     return current;
 }
 
-/* --- the public calls ------------------------------------------------------------------------------------------------------------ */
+/* --- the public calls
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static void install_fork_handlers(void)
 {
@@ -371,7 +382,8 @@ static uint64_t dropped_in_rings(const struct instance *instance)
     for (uint32_t i = 0; i < segments; i++)
         for (int depth = 0; depth < RING_FILE_DEPTHS; depth++)
             for (int level = 0; level < RING_LEVELS; level++)
-                dropped += __atomic_load_n(&file->segment[i].ring[depth].control->dropped[level], __ATOMIC_RELAXED);
+                dropped +=
+                    __atomic_load_n(&file->segment[i].ring[depth].control->dropped[level], __ATOMIC_RELAXED);
     return dropped;
 }
 

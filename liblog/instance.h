@@ -15,8 +15,8 @@ struct instance {
     ll_config config;
     struct writer writer;
     struct site_arena arena;
-    pthread_mutex_t sites_mutex; /* the table and the arena; taken with all signals blocked */
-    uint64_t epoch;              /* of its ring file; no two in one process are equal */
+    pthread_mutex_t sites_mutex;   /* the table and the arena; taken with all signals blocked */
+    uint64_t epoch;                /* of its ring file; no two in one process are equal */
     uint64_t dropped_without_ring; /* atomic */
     uint32_t free_segment[RING_FILE_SEGMENTS_MAX]; /* segments whose thread has ended */
     uint32_t free_count;

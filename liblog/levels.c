@@ -12,8 +12,8 @@ int level_parse(const char *text, unsigned long size)
         const char *name;
         ll_level level;
     } names[] = {
-        {"trace", LL_LEVEL_TRACE},     {"debug", LL_LEVEL_DEBUG}, {"info", LL_LEVEL_INFO},
-        {"warning", LL_LEVEL_WARNING}, {"warn", LL_LEVEL_WARNING}, {"error", LL_LEVEL_ERROR},
+        {"trace", LL_LEVEL_TRACE},       {"debug", LL_LEVEL_DEBUG},    {"info", LL_LEVEL_INFO},
+        {"warning", LL_LEVEL_WARNING},   {"warn", LL_LEVEL_WARNING},   {"error", LL_LEVEL_ERROR},
         {"critical", LL_LEVEL_CRITICAL}, {"fatal", LL_LEVEL_CRITICAL}, {"off", LL_LEVEL_OFF},
     };
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -59,14 +59,16 @@ static int parse_part(struct levels *levels, const char *part, size_t size, ll_p
     if (equals)
         snprintf(logger, sizeof logger, "%.*s", (int)(equals - part), part);
     if (level < 0)
-        return problem_set(problem, LL_EINVAL,
-                           "LOG_LEVEL: \"%.*s\" is no level; use trace, debug, info, warning, error, critical or off, "
-                           "or LOGGER=LEVEL, with commas between them",
-                           (int)size, part);
+        return problem_set(
+            problem, LL_EINVAL,
+            "LOG_LEVEL: \"%.*s\" is no level; use trace, debug, info, warning, error, critical or off, "
+            "or LOGGER=LEVEL, with commas between them",
+            (int)size, part);
     if ((equals && equals == part) || levels_set(levels, logger, (ll_level)level))
-        return problem_set(problem, LL_EINVAL,
-                           "LOG_LEVEL: the logger of \"%.*s\" cannot be; use at most %d names of 1 to %d characters",
-                           (int)size, part, LEVELS_RULES_MAX, LEVELS_NAME_SIZE - 1);
+        return problem_set(
+            problem, LL_EINVAL,
+            "LOG_LEVEL: the logger of \"%.*s\" cannot be; use at most %d names of 1 to %d characters",
+            (int)size, part, LEVELS_RULES_MAX, LEVELS_NAME_SIZE - 1);
     return LL_OK;
 }
 
@@ -96,7 +98,8 @@ ll_level levels_of(const struct levels *levels, const char *logger)
     ll_level level = levels->root;
     for (int i = 0; i < levels->count; i++) {
         size_t size = strlen(levels->rule[i].name);
-        bool is_above = strncmp(logger, levels->rule[i].name, size) == 0 && (logger[size] == '\0' || logger[size] == '.');
+        bool is_above =
+            strncmp(logger, levels->rule[i].name, size) == 0 && (logger[size] == '\0' || logger[size] == '.');
         if (is_above && size > longest) {
             longest = size;
             level = levels->rule[i].level;

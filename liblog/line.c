@@ -34,7 +34,8 @@ static struct slice since(const struct bytes *b, size_t from)
     return slice_from(b->data + from, b->size - from);
 }
 
-/* --- what does not change from call to call -------------------------------------------------------------------- */
+/* --- what does not change from call to call
+ * -------------------------------------------------------------------- */
 
 int record_run_init(struct record_run *run, const struct ring_identity *identity)
 {
@@ -162,11 +163,12 @@ void record_site_free(struct record_site *site)
     free(site);
 }
 
-/* --- one record ------------------------------------------------------------------------------------------------ */
+/* --- one record
+ * ------------------------------------------------------------------------------------------------ */
 
 /* How much of it is written: all, or less when it would be over the limit. */
 struct limits {
-    size_t text_max;      /* of each string value, before escaping */
+    size_t text_max; /* of each string value, before escaping */
     uint32_t field_count;
     bool truncated;
 };
@@ -369,7 +371,8 @@ static void add_context(struct bytes *b, const struct frame_view *frame)
 }
 
 static void add_record(struct bytes *b, const struct record_run *run, const struct record_site *site,
-                       const struct frame_view *frame, uint64_t seq, int64_t unix_ns, const struct limits *limits)
+                       const struct frame_view *frame, uint64_t seq, int64_t unix_ns,
+                       const struct limits *limits)
 {
     add_time(b, unix_ns);
     bytes_add(b, site->head);
@@ -390,7 +393,8 @@ static void add_record(struct bytes *b, const struct record_run *run, const stru
     BYTES_LITERAL(b, "}\n");
 }
 
-/* The longest texts that fit, then, when even none do, the most fields: both by halving what is still open. */
+/* The longest texts that fit, then, when even none do, the most fields: both by halving what is still open.
+ */
 static bool fits(struct bytes *b, size_t from, const struct record_run *run, const struct record_site *site,
                  const struct frame_view *frame, uint64_t seq, int64_t unix_ns, const struct limits *limits)
 {
@@ -399,8 +403,9 @@ static bool fits(struct bytes *b, size_t from, const struct record_run *run, con
     return !b->overflow;
 }
 
-static void add_cut(struct bytes *b, size_t from, const struct record_run *run, const struct record_site *site,
-                    const struct frame_view *frame, uint64_t seq, int64_t unix_ns)
+static void add_cut(struct bytes *b, size_t from, const struct record_run *run,
+                    const struct record_site *site, const struct frame_view *frame, uint64_t seq,
+                    int64_t unix_ns)
 {
     struct limits limits = {.field_count = frame->value_count, .truncated = true};
     while (!fits(b, from, run, site, frame, seq, unix_ns, &limits) && limits.field_count > 0)
@@ -435,7 +440,8 @@ bool record_encode(struct bytes *out, const struct record_run *run, const struct
     return true;
 }
 
-/* --- the library's own records ----------------------------------------------------------------------------------- */
+/* --- the library's own records
+ * ----------------------------------------------------------------------------------- */
 
 static void add_dropped(struct bytes *b, const struct record_mark *mark)
 {

@@ -1,8 +1,8 @@
 /*
  * (level, time, place, context, fields) -> the bytes of one line. The only place that knows the format.
  *
- * What does not change from call to call is escaped once: of a run in struct record_run, of a call site in struct
- * record_site. Both are private to the thread that encodes.
+ * What does not change from call to call is escaped once: of a run in struct record_run, of a call site in
+ * struct record_site. Both are private to the thread that encodes.
  */
 #ifndef LIBLOG_LINE_H
 #define LIBLOG_LINE_H
@@ -12,12 +12,12 @@
 #include "ring_file.h"
 
 enum {
-    RECORD_BYTES_MAX = 65536,  /* of a line, newline included */
-    RECORD_COPY_BYTES = 16,    /* of these, kept free for what makes a line a copy */
+    RECORD_BYTES_MAX = 65536, /* of a line, newline included */
+    RECORD_COPY_BYTES = 16,   /* of these, kept free for what makes a line a copy */
 };
 
 struct record_run {
-    char *memory; /* owns what the slices show */
+    char *memory;         /* owns what the slices show */
     struct slice service; /* ,"service":"…","environment":"…","logger": */
     struct slice run;     /* ,"run_id":"…","parent_run_id":"…","seq": */
     struct slice pid;     /* ,"pid":4711,"tid": */
@@ -50,15 +50,15 @@ struct record_mark {
     const char *mark; /* LL_MARK_… */
     const char *message;
     uint8_t level;
-    uint32_t pid_thread; /* tid */
+    uint32_t pid_thread;    /* tid */
     uint64_t dropped_count; /* with mark "dropped" */
     const char *dropped_reason;
     uint8_t dropped_level;
 };
 
 /*
- * Appends one line, cut at its longest strings when it is over the limit. False when `out` has not RECORD_BYTES_MAX
- * bytes left. *ret_truncated is set when something was cut.
+ * Appends one line, cut at its longest strings when it is over the limit. False when `out` has not
+ * RECORD_BYTES_MAX bytes left. *ret_truncated is set when something was cut.
  */
 bool record_encode(struct bytes *out, const struct record_run *run, const struct record_site *site,
                    const struct frame_view *frame, uint64_t seq, int64_t unix_ns, bool *ret_truncated);

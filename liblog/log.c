@@ -7,7 +7,8 @@
 
 enum { WAIT_STEP_NS = 10000000, FORMATTED_BYTES_MAX = 4096 };
 
-/* --- the site -------------------------------------------------------------------------------------------------------- */
+/* --- the site
+ * -------------------------------------------------------------------------------------------------------- */
 
 static const struct site_shape *register_site(struct instance *instance, ll_site *site, const char *literal,
                                               const ll_field *fields, size_t count)
@@ -18,7 +19,8 @@ static const struct site_shape *register_site(struct instance *instance, ll_site
     return shape ? shape : site_register(file, &instance->arena, site, literal, fields, 0);
 }
 
-/* The first call of a site in this ring file enters it. In a handler that interrupted such a call there is no waiting. */
+/* The first call of a site in this ring file enters it. In a handler that interrupted such a call there is no
+ * waiting. */
 static const struct site_shape *first_shape(struct instance *instance, ll_site *site, const char *literal,
                                             const ll_field *fields, size_t count)
 {
@@ -47,7 +49,8 @@ static const struct site_shape *shape_of(struct instance *instance, ll_site *sit
     return first_shape(instance, site, literal, fields, count);
 }
 
-/* --- a full ring ------------------------------------------------------------------------------------------------------- */
+/* --- a full ring
+ * ------------------------------------------------------------------------------------------------------- */
 
 static void count_dropped(struct ring_producer *producer, uint32_t level)
 {
@@ -66,7 +69,8 @@ static void wait_for_room(struct writer *w, struct ring_producer *producer, uint
     __atomic_fetch_sub(&w->waiting, 1, __ATOMIC_SEQ_CST);
 }
 
-/* Waits as the configuration says, then packs or counts. Never in a signal handler, nor while the log cannot be written. */
+/* Waits as the configuration says, then packs or counts. Never in a signal handler, nor while the log cannot
+ * be written. */
 static void pack_into_full(struct instance *instance, struct ring_producer *producer, struct frame_call *call,
                            uint64_t needed, bool may_wait)
 {
@@ -74,7 +78,8 @@ static void pack_into_full(struct instance *instance, struct ring_producer *prod
     int64_t end = os_monotonic_ns() + instance->config.block_max_ns;
     may_wait = may_wait && instance->config.overflow == LL_OVERFLOW_BLOCK;
     for (;;) {
-        int64_t left = may_wait && !__atomic_load_n(&w->stalled, __ATOMIC_ACQUIRE) ? end - os_monotonic_ns() : 0;
+        int64_t left =
+            may_wait && !__atomic_load_n(&w->stalled, __ATOMIC_ACQUIRE) ? end - os_monotonic_ns() : 0;
         if (left <= 0)
             break;
         wait_for_room(w, producer, needed, left);
@@ -93,9 +98,12 @@ static bool is_half_full(struct ring_producer *producer)
     return ring_producer_refresh(producer) < producer->ring.size / 2;
 }
 
-/* --- the call ------------------------------------------------------------------------------------------------------------ */
+/* --- the call
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
-static void log_call(struct caller *caller, struct instance *instance, uint32_t depth, struct frame_call *call)
+static void log_call(struct caller *caller, struct instance *instance, uint32_t depth,
+                     struct frame_call *call)
 {
     struct ring_producer *producer = &caller->producer[depth];
     const struct caller_request *request = caller_request(caller);

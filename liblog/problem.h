@@ -4,7 +4,8 @@
 
 #include <liblog/error.h>
 
-int ll_problem_set_(ll_problem *problem, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int ll_problem_set_(ll_problem *problem, int error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 #define problem_set ll_problem_set_
 
 #endif

@@ -13,7 +13,8 @@
 
 enum { NEW_FILE_SECONDS_MAX = 60 };
 
-/* --- was the block written? ------------------------------------------------------------------------------------ */
+/* --- was the block written?
+ * ------------------------------------------------------------------------------------ */
 
 /* A file that the dead process was writing: the log, or what a rotation has made of it in the same folder. */
 static int open_target(const char *log_path, const struct ring_target *target)
@@ -31,7 +32,8 @@ static int open_target(const char *log_path, const struct ring_target *target)
             continue;
         snprintf(path + folder, sizeof path - folder, "%s", entry->d_name);
         found = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-        if (found >= 0 && (fstat(found, &st) || !S_ISREG(st.st_mode) || (uint64_t)st.st_dev != target->device))
+        if (found >= 0 &&
+            (fstat(found, &st) || !S_ISREG(st.st_mode) || (uint64_t)st.st_dev != target->device))
             cleanup_close(&(int){take_fd(&found)});
     }
     if (entries)
@@ -51,8 +53,8 @@ static bool contains(const char *text, size_t size, const char *word)
 }
 
 /*
- * Whether what stands at the offset is a line of this run (or, when it is too short to tell, could be its beginning): what a
- * ring file says of another file is not believed without it.
+ * Whether what stands at the offset is a line of this run (or, when it is too short to tell, could be its
+ * beginning): what a ring file says of another file is not believed without it.
  */
 static bool is_line_of_run(int fd, uint64_t offset, uint64_t end, const char *run_id)
 {
@@ -98,8 +100,8 @@ static void cut_at(int fd, uint64_t offset)
 }
 
 /*
- * The write that was under way when the process died. Whole: the positions move. Not whole: the fragment is cut off, and
- * copies that came before it are taken back, for both are made again.
+ * The write that was under way when the process died. Whole: the positions move. Not whole: the fragment is
+ * cut off, and copies that came before it are taken back, for both are made again.
  */
 static void settle_pending(struct ring_file *file, const struct sink *log, const struct sink *errors)
 {
@@ -120,7 +122,8 @@ static void settle_pending(struct ring_file *file, const struct sink *log, const
         cut_at(errors_fd, note->target[1].offset);
 }
 
-/* --- one ring ---------------------------------------------------------------------------------------------------- */
+/* --- one ring
+ * ---------------------------------------------------------------------------------------------------- */
 
 static int write_rest(struct drain *drain)
 {
@@ -157,8 +160,8 @@ struct finding {
     const char *reason;
 };
 
-static struct finding examine(int fd, const uint8_t *boot_id, struct sink *log, struct sink *errors, bool dry_run,
-                              ll_recovered *recovered)
+static struct finding examine(int fd, const uint8_t *boot_id, struct sink *log, struct sink *errors,
+                              bool dry_run, ll_recovered *recovered)
 {
     struct ring_file file;
     struct finding finding = {.reason = "it is damaged"};
@@ -202,7 +205,8 @@ static void recover_one(const struct folder *folder, const char *path, struct si
     }
 }
 
-/* --- all of them ------------------------------------------------------------------------------------------------- */
+/* --- all of them
+ * ------------------------------------------------------------------------------------------------- */
 
 static bool ends_with(const char *name, const char *suffix)
 {
@@ -234,7 +238,8 @@ void recover_folder(const struct folder *folder, struct sink *log, struct sink *
         closedir(entries);
 }
 
-/* --- the public call ----------------------------------------------------------------------------------------------- */
+/* --- the public call
+ * ----------------------------------------------------------------------------------------------- */
 
 struct job {
     const char *log_path;
@@ -249,7 +254,8 @@ static int folder_problem(struct job *job, int error)
     if (error == -ENOENT) {
         if (access(job->log_path, F_OK) == 0)
             return LL_OK; /* a log without rings: nothing to do */
-        return problem_set(&job->problem, LL_ENOENT, "there is no log %s, and no rings of one", job->log_path);
+        return problem_set(&job->problem, LL_ENOENT, "there is no log %s, and no rings of one",
+                           job->log_path);
     }
     return problem_set(&job->problem, error == -EACCES || error == -EPERM ? LL_EACCES : LL_ESYSTEM,
                        "the rings of %s cannot be reached: %s", job->log_path, strerror(-error));
@@ -274,7 +280,8 @@ static void recover_locked(struct job *job, const struct folder *folder, struct 
         job->result = job->problem.error;
 }
 
-/* On a thread of its own, for the kernel's list of held words is the thread's, and the caller's is the C library's. */
+/* On a thread of its own, for the kernel's list of held words is the thread's, and the caller's is the C
+ * library's. */
 static void *recover_thread(void *argument)
 {
     struct job *job = argument;
@@ -309,7 +316,8 @@ int ll_recover_sized(const char *log_path, const ll_recover_options *options, si
         return problem_set(ret_problem, LL_ESYSTEM, "no thread can be started");
     pthread_join(thread, NULL);
     if (ret_recovered)
-        memcpy(ret_recovered, &job.recovered, recovered_size < sizeof job.recovered ? recovered_size : sizeof job.recovered);
+        memcpy(ret_recovered, &job.recovered,
+               recovered_size < sizeof job.recovered ? recovered_size : sizeof job.recovered);
     if (ret_problem && job.result)
         *ret_problem = job.problem;
     return job.result;

@@ -5,9 +5,17 @@
 
 #include <stdio.h>
 
-/* --- traceparent (W3C Trace Context, section 3.2) ---------------------------------------------------------------------- */
+/* --- traceparent (W3C Trace Context, section 3.2)
+ * ---------------------------------------------------------------------- */
 
-enum { TRACEPARENT_CHARS = 55, TRACE_ID_AT = 3, TRACE_ID_CHARS = 32, SPAN_ID_AT = 36, SPAN_ID_CHARS = 16, FLAGS_AT = 53 };
+enum {
+    TRACEPARENT_CHARS = 55,
+    TRACE_ID_AT = 3,
+    TRACE_ID_CHARS = 32,
+    SPAN_ID_AT = 36,
+    SPAN_ID_CHARS = 16,
+    FLAGS_AT = 53
+};
 
 static bool is_lower_hex(const char *text, size_t size)
 {
@@ -39,11 +47,14 @@ static bool is_traceparent(const char *header)
 {
     size_t size = header ? strnlen(header, 512) : 0;
     return has_valid_shape(header, size) && is_lower_hex(header + TRACE_ID_AT, TRACE_ID_CHARS) &&
-           !is_all_zero(header + TRACE_ID_AT, TRACE_ID_CHARS) && is_lower_hex(header + SPAN_ID_AT, SPAN_ID_CHARS) &&
+           !is_all_zero(header + TRACE_ID_AT, TRACE_ID_CHARS) &&
+           is_lower_hex(header + SPAN_ID_AT, SPAN_ID_CHARS) &&
            !is_all_zero(header + SPAN_ID_AT, SPAN_ID_CHARS) && is_lower_hex(header + FLAGS_AT, 2);
 }
 
-/* --- packing --------------------------------------------------------------------------------------------------------------- */
+/* --- packing
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 
 static struct slice bounded(const char *text)
 {
@@ -100,13 +111,15 @@ static void choose_id(struct caller_request *request, const char *given, const s
     }
 }
 
-static void choose_trace(struct caller_request *request, const char *given, const struct caller_request *around)
+static void choose_trace(struct caller_request *request, const char *given,
+                         const struct caller_request *around)
 {
     if (is_traceparent(given)) {
         memcpy(request->traceparent, given, TRACEPARENT_CHARS);
         request->traceparent[TRACEPARENT_CHARS] = '\0';
     } else {
-        memcpy(request->traceparent, around ? around->traceparent : "", around ? sizeof request->traceparent : 1);
+        memcpy(request->traceparent, around ? around->traceparent : "",
+               around ? sizeof request->traceparent : 1);
     }
 }
 
@@ -128,7 +141,8 @@ static void fill(struct caller_request *request, const ll_request *given, const 
     pack(request, text);
 }
 
-/* --- the public calls -------------------------------------------------------------------------------------------------------- */
+/* --- the public calls
+ * -------------------------------------------------------------------------------------------------------- */
 
 void ll_request_begin(const ll_request *request)
 {
@@ -139,7 +153,8 @@ void ll_request_begin(const ll_request *request)
     const struct caller_request *around = caller_request(caller);
     if (caller->request_depth < LL_REQUEST_DEPTH_MAX)
         fill(&caller->request[caller->request_depth], request ? request : &nothing, around);
-    __atomic_signal_fence(__ATOMIC_SEQ_CST); /* a handler that logs sees the old context or the whole new one */
+    __atomic_signal_fence(
+        __ATOMIC_SEQ_CST); /* a handler that logs sees the old context or the whole new one */
     caller->request_depth++;
 }
 

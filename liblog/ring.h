@@ -1,16 +1,19 @@
 /*
- * A ring of bytes with one producer and one consumer, in memory that outlives both. It knows nothing of what it carries.
+ * A ring of bytes with one producer and one consumer, in memory that outlives both. It knows nothing of what
+ * it carries.
  *
  *                tail[generation & 1]                       head
  *      ...free...|####### published, to be consumed ########|..... being written .....|...free...
  *                consumer moves this end                    producer moves this end
  *
- *   - Positions are 64-bit counts of bytes since the ring was made; they never wrap. `position & (size - 1)` is the place.
+ *   - Positions are 64-bit counts of bytes since the ring was made; they never wrap. `position & (size - 1)`
+ * is the place.
  *   - The data area is mapped twice in a row, so what is reserved or read is always one piece.
  *   - head:   stored by the producer with release after the bytes; loaded by the consumer with acquire.
- *   - tail:   the consumer's; two values, of which the ring file's generation says which holds, so that the tails of all
- *             rings, the sequence number and the statistics move in one store.
- *   - freed:  the tail as told to the producer (release / acquire). Only a hint for space: it may lag, never lead.
+ *   - tail:   the consumer's; two values, of which the ring file's generation says which holds, so that the
+ * tails of all rings, the sequence number and the statistics move in one store.
+ *   - freed:  the tail as told to the producer (release / acquire). Only a hint for space: it may lag, never
+ * lead.
  *   - What lies between head and the producer's private end is invisible: a process that dies there has not
  *     returned from its call.
  */
@@ -56,7 +59,8 @@ uint64_t ring_producer_refresh(struct ring_producer *producer);
 /* Room for `size` bytes at the head, or NULL. Nothing is visible before ring_publish. */
 static inline char *ring_reserve(struct ring_producer *producer, uint64_t size)
 {
-    if (__builtin_expect(producer->limit - producer->head < size, 0) && ring_producer_refresh(producer) < size)
+    if (__builtin_expect(producer->limit - producer->head < size, 0) &&
+        ring_producer_refresh(producer) < size)
         return NULL;
     return producer->ring.data + (producer->head & (producer->ring.size - 1));
 }

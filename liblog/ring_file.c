@@ -6,7 +6,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PAGE_IDENTITY, PAGE_OWNER, PAGE_PROGRESS, PAGE_GROWTH, PAGES, PAGE_BYTES_MAX = 65536, BYTE_ORDER_MARK = 0x01020304 };
+enum {
+    PAGE_IDENTITY,
+    PAGE_OWNER,
+    PAGE_PROGRESS,
+    PAGE_GROWTH,
+    PAGES,
+    PAGE_BYTES_MAX = 65536,
+    BYTE_ORDER_MARK = 0x01020304
+};
 
 static const char magic[8] = "LLRING\n";
 
@@ -78,7 +86,8 @@ int ring_file_make(struct ring_file *file, int fd, const struct ring_identity *i
     return 0;
 }
 
-/* --- segments ------------------------------------------------------------------------------------------------ */
+/* --- segments
+ * ------------------------------------------------------------------------------------------------ */
 
 static uint64_t ring_bytes_of(const struct ring_identity *identity, int depth)
 {
@@ -152,10 +161,11 @@ void ring_file_release(struct ring_file *file)
     *file = (struct ring_file){.fd = -1};
 }
 
-/* --- progress ------------------------------------------------------------------------------------------------ */
+/* --- progress
+ * ------------------------------------------------------------------------------------------------ */
 
-/* Of a copy, what was changed in memory goes to the file too. A failure is not told here: the copy is right, and whoever
- * comes next finds the older state and does the work again. */
+/* Of a copy, what was changed in memory goes to the file too. A failure is not told here: the copy is right,
+ * and whoever comes next finds the older state and does the work again. */
 static void put_back(const struct ring_file *file, uint64_t offset, const void *bytes, size_t size)
 {
     if (file->is_copy && pwrite(file->fd, bytes, size, (off_t)offset) < 0)
@@ -205,7 +215,8 @@ const struct ticks_anchor *ring_file_anchor(const struct ring_file *file)
     return &file->progress->anchor[file->progress->anchor_version & 1];
 }
 
-/* --- reading a dead process's file ----------------------------------------------------------------------------- */
+/* --- reading a dead process's file
+ * ----------------------------------------------------------------------------- */
 
 static int read_all(int fd, uint64_t offset, void *memory, size_t size)
 {

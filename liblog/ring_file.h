@@ -12,13 +12,15 @@
  *   1. store the new tails, sequence number and announced drops under the other parity      (invisible)
  *   2. ring_file_note: where the block will be written, stamped with this generation        (the intent)
  *   3. write the block
- *   4. ring_file_commit: generation + 1                                                     (everything moves)
- *   5. ring_free for each ring                                                              (producers may go on)
- * Death before 2: nothing happened. Between 2 and 4: the note says which bytes to look for; whole, then 4 is all that is
- * missing; not whole, then the fragment is cut off and the block made again. After 4: nothing is left to do.
+ *   4. ring_file_commit: generation + 1                                                     (everything
+ * moves)
+ *   5. ring_free for each ring                                                              (producers may go
+ * on) Death before 2: nothing happened. Between 2 and 4: the note says which bytes to look for; whole, then 4
+ * is all that is missing; not whole, then the fragment is cut off and the block made again. After 4: nothing
+ * is left to do.
  *
- * A file is hostile input for everyone but its owner: ring_file_load copies it, checks every length and index, and
- * changes of the finished parts go back by pwrite; a file that shrinks meanwhile does no harm.
+ * A file is hostile input for everyone but its owner: ring_file_load copies it, checks every length and
+ * index, and changes of the finished parts go back by pwrite; a file that shrinks meanwhile does no harm.
  */
 #ifndef LIBLOG_RING_FILE_H
 #define LIBLOG_RING_FILE_H
@@ -31,11 +33,11 @@
 
 enum {
     RING_FILE_VERSION = 1,
-    RING_FILE_DEPTHS = 3,          /* ordinary calls, calls in a signal handler, and in a handler within one */
+    RING_FILE_DEPTHS = 3, /* ordinary calls, calls in a signal handler, and in a handler within one */
     RING_FILE_SMALL_BYTES = 65536, /* the size of a handler's ring */
     RING_FILE_SITES_BYTES = 512 * 1024,
     RING_FILE_SEGMENTS_MAX = 1024,
-    RING_FILE_TARGETS = 2,         /* the log, and the errors file */
+    RING_FILE_TARGETS = 2, /* the log, and the errors file */
     RING_FILE_TEXT_MAX = 255,
     RING_BYTES_MIN = 65536,
     RING_BYTES_MAX = 1 << 30,
@@ -111,12 +113,13 @@ struct ring_file {
 /* Makes the file's first part in `fd` (empty) and maps it. `identity` is copied, its layout fields filled. */
 int ring_file_make(struct ring_file *file, int fd, const struct ring_identity *identity);
 
-/* The next segment, mapped and faulted in; its number goes to ret_index. -ENOSPC when there are enough. Under the caller's lock. */
+/* The next segment, mapped and faulted in; its number goes to ret_index. -ENOSPC when there are enough. Under
+ * the caller's lock. */
 int ring_file_grow(struct ring_file *file, uint32_t *ret_index);
 
 /*
- * Copies the rings of a dead process out of `fd`. LL_OK; LL_EFORMAT with a reason when it is not to be believed; LL_EIO,
- * LL_ENOMEM.
+ * Copies the rings of a dead process out of `fd`. LL_OK; LL_EFORMAT with a reason when it is not to be
+ * believed; LL_EIO, LL_ENOMEM.
  */
 int ring_file_load(struct ring_file *file, int fd, const char **ret_reason);
 void ring_file_release(struct ring_file *file);

@@ -27,11 +27,13 @@ void ll_config_init_sized(ll_config *ret_config, size_t size)
     memcpy(ret_config, &config, size < sizeof config ? size : sizeof config);
 }
 
-/* --- the variables ------------------------------------------------------------------------------------------------ */
+/* --- the variables
+ * ------------------------------------------------------------------------------------------------ */
 
 static int refuse(ll_problem *problem, const char *name, const char *value, const char *what_would_do)
 {
-    return problem_set(problem, LL_EINVAL, "%s is \"%.200s\", which cannot be; use %s", name, value, what_would_do);
+    return problem_set(problem, LL_EINVAL, "%s is \"%.200s\", which cannot be; use %s", name, value,
+                       what_would_do);
 }
 
 static int take_text(const char *name, const char *value, char *ret_text, size_t size, ll_problem *problem)
@@ -107,8 +109,8 @@ static int refuse_later(ll_problem *problem)
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
         const char *value = getenv(later[i].name);
         if (value && *value && strcmp(value, later[i].only) != 0)
-            return problem_set(problem, LL_EINVAL, "%s is \"%.200s\", which is not in this version; %s%s", later[i].name,
-                               value, *later[i].only ? "use " : "unset it", later[i].only);
+            return problem_set(problem, LL_EINVAL, "%s is \"%.200s\", which is not in this version; %s%s",
+                               later[i].name, value, *later[i].only ? "use " : "unset it", later[i].only);
     }
     return LL_OK;
 }
@@ -142,8 +144,8 @@ static int take_variable(const char *name, const char *value, ll_config *config,
 
 int ll_config_from_env_sized(ll_config *ret_config, size_t size, ll_problem *ret_problem)
 {
-    static const char *const names[] = {"LOG_LEVEL",    "LOG_FILE",      "LOG_ERROR_FILE", "LOG_SERVICE",
-                                        "APP_ENV",      "LOG_RUN_ID",    "LOG_RING_DIR",   "LOG_RING_SIZE",
+    static const char *const names[] = {"LOG_LEVEL",     "LOG_FILE",     "LOG_ERROR_FILE", "LOG_SERVICE",
+                                        "APP_ENV",       "LOG_RUN_ID",   "LOG_RING_DIR",   "LOG_RING_SIZE",
                                         "LOG_BLOCK_MAX", "LOG_OVERFLOW", "LOG_SOURCE",     "LOG_MARKS"};
     ll_config config;
     ll_config_init(&config);
@@ -162,7 +164,9 @@ int ll_config_from_env_sized(ll_config *ret_config, size_t size, ll_problem *ret
     return LL_OK;
 }
 
-/* --- checks ---------------------------------------------------------------------------------------------------------- */
+/* --- checks
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static int check_texts(const ll_config *config, ll_problem *problem)
 {
@@ -180,8 +184,8 @@ static int check_texts(const ll_config *config, ll_problem *problem)
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (!memchr(texts[i].text, '\0', texts[i].size))
-            return problem_set(problem, LL_EINVAL, "%s does not end with NUL; at most %zu characters fit", texts[i].name,
-                               texts[i].size - 1);
+            return problem_set(problem, LL_EINVAL, "%s does not end with NUL; at most %zu characters fit",
+                               texts[i].name, texts[i].size - 1);
     return LL_OK;
 }
 
@@ -189,13 +193,15 @@ static int check_numbers(const ll_config *config, ll_problem *problem)
 {
     if (config->ring_bytes < RING_BYTES_MIN || config->ring_bytes > RING_BYTES_MAX ||
         (config->ring_bytes & (config->ring_bytes - 1)))
-        return problem_set(problem, LL_EINVAL, "LOG_RING_SIZE is %llu bytes; use a power of two from 64KiB to 1GiB",
+        return problem_set(problem, LL_EINVAL,
+                           "LOG_RING_SIZE is %llu bytes; use a power of two from 64KiB to 1GiB",
                            (unsigned long long)config->ring_bytes);
     if (config->block_max_ns < 0 || config->block_max_ns > block_ns_max)
         return problem_set(problem, LL_EINVAL, "LOG_BLOCK_MAX is %lld ns; use 0s to 60s",
                            (long long)config->block_max_ns);
     if (config->overflow != LL_OVERFLOW_BLOCK && config->overflow != LL_OVERFLOW_DROP)
-        return problem_set(problem, LL_EINVAL, "LOG_OVERFLOW is %d; use block or drop", (int)config->overflow);
+        return problem_set(problem, LL_EINVAL, "LOG_OVERFLOW is %d; use block or drop",
+                           (int)config->overflow);
     return LL_OK;
 }
 

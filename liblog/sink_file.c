@@ -19,7 +19,8 @@ void sink_init(struct sink *sink, const char *path)
     snprintf(sink->path, sizeof sink->path, "%s", path);
 }
 
-/* Whether the descriptor still is the file that was opened: programs close descriptors that they do not know. */
+/* Whether the descriptor still is the file that was opened: programs close descriptors that they do not know.
+ */
 static bool is_ours(const struct sink *sink, struct stat *ret_stat)
 {
     return sink->fd >= 0 && fstat(sink->fd, ret_stat) == 0 && (uint64_t)ret_stat->st_dev == sink->device &&
@@ -64,9 +65,8 @@ static int target_of(const struct sink *sink, struct ring_target *ret_target)
     struct stat st;
     if (fstat(sink->fd, &st))
         return -errno;
-    *ret_target = (struct ring_target){.device = (uint64_t)st.st_dev,
-                                       .inode = (uint64_t)st.st_ino,
-                                       .offset = (uint64_t)st.st_size};
+    *ret_target = (struct ring_target){
+        .device = (uint64_t)st.st_dev, .inode = (uint64_t)st.st_ino, .offset = (uint64_t)st.st_size};
     return 0;
 }
 

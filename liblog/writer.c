@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* --- the log's lock ---------------------------------------------------------------------------------------------- */
+/* --- the log's lock
+ * ---------------------------------------------------------------------------------------------- */
 
 enum { WORD_OWNER = 0, WORD_LOCK = 1 };
 
@@ -24,7 +25,8 @@ static void recover_others(struct writer *w)
     w->health.recovered_records += recovered.records;
 }
 
-/* Takes the lock; should its holder have died, its fragment is repaired and its rings are finished before anything else. */
+/* Takes the lock; should its holder have died, its fragment is repaired and its rings are finished before
+ * anything else. */
 static int lock_log(struct writer *w)
 {
     if (!has_rings_in_file(w))
@@ -41,7 +43,8 @@ static void unlock_log(struct writer *w)
         os_robust_unlock(&w->robust, WORD_LOCK);
 }
 
-/* --- one pass ------------------------------------------------------------------------------------------------------ */
+/* --- one pass
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* The library's only words of its own: once when the log cannot be written, so that somebody learns of it. */
 static void tell_stall(struct writer *w, int error)
@@ -53,7 +56,8 @@ static void tell_stall(struct writer *w, int error)
     if (w->told || w->log.is_stream)
         return;
     w->told = true;
-    int size = snprintf(text, sizeof text, "liblog: %s cannot be written (%s); records wait in memory, writing is tried again\n",
+    int size = snprintf(text, sizeof text,
+                        "liblog: %s cannot be written (%s); records wait in memory, writing is tried again\n",
                         w->log.path, strerror(-error));
     if (write(STDERR_FILENO, text, (size_t)size) < 0)
         return;
@@ -114,7 +118,8 @@ static int64_t pass(struct writer *w)
     return (int64_t)(w->drain.counters.records - before);
 }
 
-/* --- sleeping ------------------------------------------------------------------------------------------------------ */
+/* --- sleeping
+ * ------------------------------------------------------------------------------------------------------ */
 
 enum { BUSY_RECORDS = 256 };
 
@@ -146,9 +151,11 @@ static void sleep_after(struct writer *w, int64_t result, int64_t *idle_since_ns
         sleep_in(w, WRITER_ASLEEP, -1);
 }
 
-/* --- the thread ------------------------------------------------------------------------------------------------------ */
+/* --- the thread
+ * ------------------------------------------------------------------------------------------------------ */
 
-/* The owner's word is held before the file has its name, so nobody ever sees a ring of a living process without it. */
+/* The owner's word is held before the file has its name, so nobody ever sees a ring of a living process
+ * without it. */
 static void begin_in_file(struct writer *w)
 {
     os_robust_adopt(&w->robust);
@@ -163,10 +170,8 @@ static void begin_in_file(struct writer *w)
 
 static void write_close_mark(struct writer *w)
 {
-    struct record_mark mark = {.mark = LL_MARK_CLOSE,
-                               .message = "log closed",
-                               .level = LL_LEVEL_INFO,
-                               .pid_thread = os_thread_id()};
+    struct record_mark mark = {
+        .mark = LL_MARK_CLOSE, .message = "log closed", .level = LL_LEVEL_INFO, .pid_thread = os_thread_id()};
     if (!w->file.identity->marks)
         return;
     drain_mark(&w->drain, &mark, os_realtime_ns(), true);
@@ -227,8 +232,8 @@ int writer_start(struct writer *w)
     if (error)
         return error;
     w->barrier = os_barrier_register() == 0;
-    if (has_rings_in_file(w) &&
-        os_robust_map(&w->robust, (int[]){w->file.fd, w->folder.lock_fd}, (uint64_t[]){ring_file_owner_offset(), 0}))
+    if (has_rings_in_file(w) && os_robust_map(&w->robust, (int[]){w->file.fd, w->folder.lock_fd},
+                                              (uint64_t[]){ring_file_owner_offset(), 0}))
         error = LL_ENOMEM;
     if (!error)
         error = start_thread(w);

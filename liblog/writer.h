@@ -1,10 +1,11 @@
 /*
  * The one thread that drains a process's rings into its sinks. Named ll-writer, all signals blocked.
  *
- * It sleeps in two ways. NAP: at most 10 ms, while records come; callers do not wake it, but for a half-full ring and for an
- * error. ASLEEP: for good, after 100 ms without a record; the next caller wakes it with one futex call. A caller only
- * loads the state after it has published: the writer, before it sleeps for good, makes every thread of the process pass
- * a barrier and looks at the rings once more, so no published record is slept over and no caller pays for a fence.
+ * It sleeps in two ways. NAP: at most 10 ms, while records come; callers do not wake it, but for a half-full
+ * ring and for an error. ASLEEP: for good, after 100 ms without a record; the next caller wakes it with one
+ * futex call. A caller only loads the state after it has published: the writer, before it sleeps for good,
+ * makes every thread of the process pass a barrier and looks at the rings once more, so no published record
+ * is slept over and no caller pays for a fence.
  *
  *       records                  no record for 100 ms
  *   AWAKE -----> NAP (10 ms) ---------------------------> ASLEEP
@@ -24,8 +25,8 @@ enum writer_state { WRITER_AWAKE = 0, WRITER_NAP = 1, WRITER_ASLEEP = 2 };
 enum {
     WRITER_NAP_NS = 10000000,
     WRITER_IDLE_NS = 100000000,
-    WRITER_RETRY_NS = 100000000,    /* while the log cannot be written */
-    WRITER_LOCK_NS_MAX = 1000000000, /* another process holds the log's lock: tried again after */
+    WRITER_RETRY_NS = 100000000,      /* while the log cannot be written */
+    WRITER_LOCK_NS_MAX = 1000000000,  /* another process holds the log's lock: tried again after */
     WRITER_CLOSE_NS_MAX = 2000000000, /* ll_close waits at most this long for a log that cannot be written */
 };
 
@@ -54,15 +55,17 @@ struct writer {
 };
 
 /*
- * Starts the thread; returns when dead processes' rings are finished and the ring file has its name. `writer` is filled up to
- * `has_errors` by the caller. LL_OK, LL_ENOMEM, LL_ESYSTEM.
+ * Starts the thread; returns when dead processes' rings are finished and the ring file has its name. `writer`
+ * is filled up to `has_errors` by the caller. LL_OK, LL_ENOMEM, LL_ESYSTEM.
  */
 int writer_start(struct writer *writer);
 
-/* Writes all that was published before, then ends the thread. What cannot be written stays in the ring file for recovery. */
+/* Writes all that was published before, then ends the thread. What cannot be written stays in the ring file
+ * for recovery. */
 void writer_stop(struct writer *writer);
 
-/* After a publication: wakes the writer if it sleeps for good, or, when urgent, also from a nap. Safe in a signal handler. */
+/* After a publication: wakes the writer if it sleeps for good, or, when urgent, also from a nap. Safe in a
+ * signal handler. */
 static inline void writer_poke(struct writer *writer, bool urgent)
 {
     uint32_t state = __atomic_load_n(&writer->state, __ATOMIC_RELAXED);

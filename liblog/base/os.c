@@ -29,7 +29,8 @@
 #define FUSE_SUPER_MAGIC 0x65735546
 #endif
 
-/* --- who and where ------------------------------------------------------------------------------------------- */
+/* --- who and where
+ * ------------------------------------------------------------------------------------------- */
 
 static int hex_digit(char c)
 {
@@ -120,7 +121,8 @@ int64_t os_monotonic_ns(void)
     return clock_ns(CLOCK_MONOTONIC);
 }
 
-/* --- memory -------------------------------------------------------------------------------------------------- */
+/* --- memory
+ * -------------------------------------------------------------------------------------------------- */
 
 static int map_at(void *address, int fd, uint64_t offset, size_t size)
 {
@@ -131,7 +133,8 @@ static int map_at(void *address, int fd, uint64_t offset, size_t size)
 
 int os_reserve(size_t size, void **ret_memory)
 {
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return -errno;
     *ret_memory = memory;
@@ -203,7 +206,8 @@ bool os_maps_are_coherent(int fd)
     }
 }
 
-/* --- waiting ------------------------------------------------------------------------------------------------- */
+/* --- waiting
+ * ------------------------------------------------------------------------------------------------- */
 
 int os_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_ns, bool shared)
 {
@@ -228,11 +232,13 @@ int os_barrier(void)
     return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) ? -errno : 0;
 }
 
-/* --- locks that say "owner died" ------------------------------------------------------------------------------- */
+/* --- locks that say "owner died"
+ * ------------------------------------------------------------------------------- */
 
 /* The first bytes of the region: the head of the kernel's list, then one link in each word's private page. */
 struct robust_private {
-    struct robust_list link; /* of this page's word; must come first: its address is the word's less the distance */
+    struct robust_list
+        link; /* of this page's word; must come first: its address is the word's less the distance */
     struct robust_list_head head; /* used in page 0 only */
 };
 
@@ -281,8 +287,8 @@ static void robust_relink(struct os_robust *robust)
 }
 
 /*
- * Replaces the C library's list of this thread. The thread is the library's own and takes no robust mutex of anyone
- * else, so nothing is lost by that.
+ * Replaces the C library's list of this thread. The thread is the library's own and takes no robust mutex of
+ * anyone else, so nothing is lost by that.
  */
 void os_robust_adopt(struct os_robust *robust)
 {

@@ -14,7 +14,8 @@ static uint64_t first_ticks;
 static int64_t first_monotonic_ns;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* The kernel watches the counter for jumps and differences between cores; it uses it only when there are none. */
+/* The kernel watches the counter for jumps and differences between cores; it uses it only when there are
+ * none. */
 static bool kernel_trusts_counter(void)
 {
 #if defined(__x86_64__)

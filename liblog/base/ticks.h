@@ -1,6 +1,7 @@
 /*
- * Time stamps that cost a few nanoseconds: the processor's own counter where the kernel trusts it, else the monotonic
- * clock. A stamp taken in a call that began after another had returned is not smaller (in one process, on all cores).
+ * Time stamps that cost a few nanoseconds: the processor's own counter where the kernel trusts it, else the
+ * monotonic clock. A stamp taken in a call that began after another had returned is not smaller (in one
+ * process, on all cores).
  */
 #ifndef LIBLOG_BASE_TICKS_H
 #define LIBLOG_BASE_TICKS_H
@@ -19,14 +20,15 @@ struct ticks_anchor {
     uint64_t ns_per_2_32_ticks;
 };
 
-/* Whether ticks_now() reads the counter; decided once. Without it ticks are nanoseconds of the monotonic clock. */
+/* Whether ticks_now() reads the counter; decided once. Without it ticks are nanoseconds of the monotonic
+ * clock. */
 bool ticks_use_counter(void);
 
 uint64_t ticks_from_clock(void);
 
 /*
- * The fence keeps the read of the counter behind the loads before it: what another thread has published was stamped
- * before. Stores need none: they become visible only after the read has retired.
+ * The fence keeps the read of the counter behind the loads before it: what another thread has published was
+ * stamped before. Stores need none: they become visible only after the read has retired.
  */
 static inline uint64_t ticks_now(bool use_counter)
 {
@@ -49,7 +51,8 @@ static inline uint64_t ticks_now(bool use_counter)
 /* Measures the rate; takes about a millisecond the first time, later calls only sample the clocks. */
 void ticks_anchor_init(struct ticks_anchor *ret_anchor);
 
-/* Renews an anchor: samples both clocks, and makes the rate more exact the longer the first sample lies back. */
+/* Renews an anchor: samples both clocks, and makes the rate more exact the longer the first sample lies back.
+ */
 void ticks_anchor_renew(struct ticks_anchor *anchor);
 
 static inline int64_t ticks_to_unix_ns(const struct ticks_anchor *anchor, uint64_t ticks)
