@@ -142,7 +142,7 @@ int os_reserve(size_t size, void **ret_memory)
 /* Reserves the address range first, so that a mapping that fails leaves nothing half-done in it. */
 static int map_copies(int fd, uint64_t offset, size_t size, int copies, void **ret_memory)
 {
-    void *memory;
+    void *memory = NULL;
     int error = os_reserve(size * (size_t)copies, &memory);
     if (error)
         return error;
