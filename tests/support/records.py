@@ -172,7 +172,7 @@ class Program:
         self.truth = RunTruth(self.run_id, self.service, self.pid, parent)
         story.truth.runs[self.run_id] = self.truth
         self.has_gaps = chance.random() < 0.3
-        self.drops = not self.has_gaps and chance.random() < 0.3
+        self.drops = not self.has_gaps  # what is dropped takes no seq, so one program does not do both
         # half of the programs write the non-ASCII letters of their service's name as escapes
         name = json.dumps(self.service, ensure_ascii=chance.random() < 0.5)
         self.environment = chance.choice(("production", "staging", ""))
@@ -244,11 +244,11 @@ class Story:
             lines.append(chance.choice(BLANKS) + b"\n")
         elif "copies" in self.kinds and dice < 0.010 and self.last_error:
             lines.append(self.copy())
-        elif "marks" in self.kinds and dice < 0.011:
+        elif "marks" in self.kinds and dice < 0.012:
             lines.append(self._mark())
-        elif "bad_time" in self.kinds and dice < 0.013 and self.previous_ns is not None:
+        elif "bad_time" in self.kinds and dice < 0.014 and self.previous_ns is not None:
             lines.append(self._bad_time())
-        elif "foreign" in self.kinds and dice < 0.017:
+        elif "foreign" in self.kinds and dice < 0.018:
             lines.append(self._foreign())
         lines.append(self.record())
         return b"".join(lines)
@@ -288,7 +288,7 @@ class Story:
         self._counted(line, time_ns, (program.service, program.environment, level, kind, code, endpoint, logger))
         program.truth.saw(seq, time_ns)
         self.previous_ns = time_ns
-        if level in ("ERROR", "CRITICAL"):
+        if level in ("ERROR", "CRITICAL") and b"\xff" not in line:
             self.last_error = line
         if program.has_gaps and "audit" in self.kinds and chance.random() < 0.0005:
             return line + self._twice(program, line, time_ns, seq,
