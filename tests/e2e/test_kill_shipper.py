@@ -1,11 +1,15 @@
 """kill -9 of shipper: afterwards the statistics are those of a run that nobody disturbed, and nothing is missing."""
 
+import re
+from collections import Counter
+
 import pytest
 
 from support.check import assert_nothing_lost, assert_statistics
 from support.kills import Campaign
 from support.processes import clean_environment, run
 from support.records import Story, write_three_files
+from support.shipper import Shipper
 
 
 def test_statistics_are_exact_and_nothing_is_lost_after_30_kills_at_random_moments(shipper, tmp_path):
@@ -18,17 +22,24 @@ def test_statistics_are_exact_and_nothing_is_lost_after_30_kills_at_random_momen
     print(campaign.finish())
 
 
-# How shipper writes: the database, its log, standard output. strace kills the program as it enters the nth such call.
+# How shipper writes: the database, its log, standard output. strace kills the program as it enters such a call.
 WRITING_CALLS = "write,writev,pwrite64,fsync,fdatasync,ftruncate,unlink"
+POINTS = 25
 
 
-def strace(shipper, *options):
+def traced(shipper, pattern, *options):
     environment = clean_environment(ASAN_OPTIONS="detect_leaks=0")  # the leak detector cannot run under a tracer
+    return run(["strace", "-f", "-qq", "-o", shipper.folder / "strace.out", "-e", f"trace={WRITING_CALLS}", *options,
+                shipper.binary, "run", "--once", pattern], cwd=shipper.folder, env=environment, timeout_s=120)
 
-    def once(pattern):
-        return run(["strace", "-f", "-qq", "-o", shipper.folder / "strace.out", "-e", f"trace={WRITING_CALLS}", *options,
-                    shipper.binary, "run", "--once", pattern], cwd=shipper.folder, env=environment, timeout_s=120)
-    return once
+
+def writing_calls(trace):
+    """The calls of a run in order, each as (name, the how manieth of that name in its thread): what strace counts."""
+    seen, calls = Counter(), []
+    for thread, name in re.findall(r"^(\d+) +(\w+)\(", trace.read_text(), re.MULTILINE):
+        seen[thread, name] += 1
+        calls.append((name, seen[thread, name]))
+    return calls
 
 
 @pytest.fixture(scope="module")
@@ -42,21 +53,20 @@ def small_files(tmp_path_factory):
 
 
 def test_statistics_are_exact_when_shipper_is_killed_as_it_writes(build, small_files, tmp_path):
-    """A clean run's writing calls are counted, then runs are killed at points spread evenly over them."""
-    from support.shipper import Shipper
+    """A clean run's writing calls are listed, then runs are killed at calls spread evenly over them."""
     family, truth, forwarded = small_files
     binary = build / "shipper" / "shipper"
     clean = Shipper(binary, tmp_path / "clean")
-    strace(clean)(family.pattern()).expect(0)
-    calls = sum(1 for line in (clean.folder / "strace.out").read_text().splitlines() if "(" in line)
-    points = sorted({1 + round(i * (calls - 1) / 24) for i in range(25)})
+    traced(clean, family.pattern()).expect(0)
+    calls = writing_calls(clean.folder / "strace.out")
+    points = [calls[i * (len(calls) - 1) // (POINTS - 1)] for i in range(POINTS)]
 
     killed = 0
-    for point in points:
-        shipper = Shipper(binary, tmp_path / f"at-{point}")
-        blow = strace(shipper, "-e", f"inject={WRITING_CALLS}:signal=KILL:when={point}")(family.pattern())
+    for number, (name, nth) in enumerate(points):
+        shipper = Shipper(binary, tmp_path / f"killed-{number}")
+        blow = traced(shipper, family.pattern(), "-e", f"inject={name}:signal=KILL:when={nth}")
         killed += blow.code == -9
         rest = shipper.once(family.pattern()).expect(0)
         assert_statistics(shipper.database, truth)
         assert_nothing_lost(blow.out + rest.out, forwarded)
-    assert killed >= len(points) - 2, f"only {killed} of {len(points)} runs were killed"
+    assert killed == POINTS

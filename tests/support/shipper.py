@@ -7,7 +7,7 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
-from support.processes import Child, clean_environment, run
+from support.processes import Child, run
 
 SERIES_COLUMNS = ("service", "environment", "level", "type", "code", "endpoint", "logger")
 
