@@ -28,11 +28,13 @@ class Shipper:
     def once(self, *arguments, timeout_s=120, env=None):
         return self.run("run", "--once", *arguments, timeout_s=timeout_s, env=env)
 
-    def start(self, *arguments, stdout=subprocess.DEVNULL, stderr=None, env=None):
+    def start(self, *arguments, stdout=subprocess.DEVNULL, env=None):
         """`shipper run …` beside the test; its words go to shipper.err in the state folder."""
+        return self.start_command("run", *arguments, stdout=stdout, env=env)
+
+    def start_command(self, *arguments, stdout=subprocess.DEVNULL, env=None):
         with open(self.folder / "shipper.err", "ab") as words:
-            return Child([self.binary, "run", *arguments], cwd=self.folder, stdout=stdout,
-                         stderr=stderr if stderr is not None else words, env=env)
+            return Child([self.binary, *arguments], cwd=self.folder, stdout=stdout, stderr=words, env=env)
 
     def words(self):
         path = self.folder / "shipper.err"
