@@ -146,7 +146,7 @@ def test_an_output_forwards_only_the_levels_it_names_and_everything_is_counted(s
 
 
 def test_another_programs_json_is_counted_through_a_table_of_key_names(shipper, tmp_path):
-    access = [{"ts": f"2026-01-01T00:00:{second:02d}Z", "request": f"GET /{status}", "uri": "/cart", "status": status}
+    access = [{"ts": f"2025-01-01T00:00:{second:02d}Z", "request": f"GET /{status}", "uri": "/cart", "status": status}
               for second, status in enumerate((200, 301, 404, 499, 500, 503, 599, 200))]
     (tmp_path / "access.json").write_text("".join(json.dumps(line) + "\n" for line in access))
     level = {"from": "status", "map": {"500-599": "ERROR", "400-499": "WARNING"}, "default": "INFO"}

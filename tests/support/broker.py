@@ -87,6 +87,9 @@ class Broker:
     def kill(self):
         self.child.kill()
 
+    def is_running(self):
+        return self.child is not None and self.child.is_running()
+
     def create_topic(self, name, partitions=1):
         admin = AdminClient({"bootstrap.servers": self.address})
         for future in admin.create_topics([NewTopic(name, num_partitions=partitions, replication_factor=1)]).values():
@@ -118,6 +121,6 @@ class Broker:
         return self.start()
 
     def __exit__(self, *_):
-        if self.child is not None and self.child.is_running():
+        if self.is_running():
             self.kill()
         shutil.rmtree(self.folder / "data", ignore_errors=True)
