@@ -36,6 +36,15 @@ class Campaign:
         self.story = Story(seed, self.forwarded, burst=1000)
         self.family = Family(folder / "logs")
         self.report = Report()
+        self.once_s = self._time_of_a_clean_run()
+
+    def _time_of_a_clean_run(self):
+        """How long --once takes for a piece, so that most blows fall while it works."""
+        self.grow()
+        started = time.monotonic()
+        with open(self.output, "ab") as out, self.shipper.start("--once", self.family.pattern(), stdout=out) as child:
+            assert child.wait(60) == 0, self.shipper.words()[-2000:]
+        return time.monotonic() - started
 
     def grow(self, most=1500):
         # a record's time may stand in for the next one's, so a piece ends where it likes, also inside a line
@@ -50,7 +59,7 @@ class Campaign:
         if self.chance.random() < 0.15:
             self.rotate()
         once = number % 2 == 0
-        delay_s = self.chance.uniform(0, 0.25) if once else self.chance.uniform(0, 1.6)
+        delay_s = self.chance.uniform(0, self.once_s) if once else self.chance.uniform(0, 1.6)
         arguments = (["--once"] if once else []) + [self.family.pattern()]
         with open(self.output, "ab") as out, self.shipper.start(*arguments, stdout=out) as child:
             started = time.monotonic()
