@@ -1,5 +1,5 @@
-/* The commands, one file each (cmd_NAME.c). A command parses its own arguments, works through the modules, prints its
- * answer on stdout and words on stderr, and returns the exit code. */
+/* The commands, one file each (cmd_NAME.c). A command parses its own arguments, works through the modules,
+ * prints its answer on stdout and words on stderr, and returns the exit code. */
 #ifndef SHIPPER_CMD_H
 #define SHIPPER_CMD_H
 
@@ -14,9 +14,19 @@ struct command {
     command_function *run;
 };
 
-command_function cmd_run, cmd_check, cmd_report, cmd_stats, cmd_recover, cmd_explain;
+command_function cmd_run, cmd_check, cmd_report, cmd_stats, cmd_runs, cmd_recover, cmd_explain;
 
-/* Prints "shipper: CODE: text" on stderr and returns the error's exit code. */
+/* The commands in the order of `shipper --help`; ends with a nameless one. */
+extern const struct command commands[];
+
+/* Runs the command that the arguments of the program name, and returns its exit code. */
+enum exit_code cmd_dispatch(int argc, char **argv);
+
+/* Prints "shipper: CODE: text" on stderr, line by line, and returns the error's exit code. */
 enum exit_code cmd_fail(const struct problem *problem);
+
+/* Flushes stdout. An answer that could not be written (full disk, closed pipe) is a failure: returns its exit
+ * code. */
+enum exit_code cmd_finish(enum exit_code code);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * One scanned line: views into its bytes, valid as long as these are. Nothing is copied or decoded; a value with
- * `escaped` set holds JSON escapes that value_text() resolves.
+ * `escaped` set holds JSON escapes or bad UTF-8, which value_text() resolves.
  */
 #ifndef SHIPPER_EVENT_H
 #define SHIPPER_EVENT_H
@@ -53,7 +53,7 @@ const char *level_name(enum level level);
 /* Any spelling that tail.md allows (warn, err, fatal, pino's 10–60, syslog's 0–7 …), else LEVEL_UNKNOWN. */
 enum level level_from_text(struct slice text);
 
-/* The value as text with escapes resolved, cut to `size` bytes at a character. Returns the view: into the line when
+/* The value as text with escapes resolved and bad UTF-8 (half a surrogate pair, too) as U+FFFD, cut to `size` bytes at a character. Returns the view: into the line when
  * nothing had to be resolved, else into `memory`. Absent and null are empty. */
 struct slice value_text(const struct value *value, char *memory, size_t size);
 

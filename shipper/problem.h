@@ -1,10 +1,12 @@
 /*
- * What went wrong, in words a person can use. Every problem has a code from errors.def (`shipper explain CODE`
- * tells more), says what happened to what, and what to do. It is made where it is first known, handed up through
- * `ret_problem` parameters, and printed once, by main. Code that is not asked to tell passes NULL.
+ * What went wrong, in words a person can use. Every problem has a code from errors.def (`shipper explain
+ * CODE` tells more), says what happened to what, and what to do. It is made where it is first known, handed
+ * up through `ret_problem` parameters, and printed once, by main. Code that is not asked to tell passes NULL.
  */
 #ifndef SHIPPER_PROBLEM_H
 #define SHIPPER_PROBLEM_H
+
+#include <stdbool.h>
 
 /* sysexits(3), and 1 for a threshold or check that failed. */
 enum exit_code {
@@ -31,15 +33,25 @@ enum error {
     ERR_COUNT
 };
 
-enum { PROBLEM_TEXT_SIZE = 1024 };
+enum { PROBLEM_TEXT_SIZE = 4096 };
 
 struct problem {
     enum error error;
-    char text[PROBLEM_TEXT_SIZE]; /* a sentence without the code; control characters already escaped */
+    /* A sentence without the code; control characters already escaped. Of several problems each has a line.
+     */
+    char text[PROBLEM_TEXT_SIZE];
 };
 
 /* Fills `problem` (when not NULL) and returns -error, so that a caller writes `return problem_set(…)`. */
 int problem_set(struct problem *problem, enum error error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/*
+ * One more problem in the same text, on a line of its own that begins with its code; into an empty text
+ * (error ERR_NONE) it goes like problem_set. False when it does not fit, or `problem` is NULL: nothing was
+ * added.
+ */
+bool problem_append(struct problem *problem, enum error error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* The same for a failed system call on `path`: picks the IO_ error that `errno_value` means. */

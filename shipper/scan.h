@@ -49,7 +49,10 @@ void scanner_free(struct scanner *scanner);
 /*
  * Scans one line (without its newline; a trailing CR is white space). At least SCAN_PADDING bytes behind the line must
  * be readable, whatever they hold. Returns 0 and fills `ret_event` but for what event_interpret() makes,
- * or 1 + enum reject_reason.
+ * or 1 + enum reject_reason; what `ret_event` holds then means nothing.
+ *
+ * Where two names give the same key, a mapping's stands before the format's, and of the format's the better one; a name
+ * with dots is first looked for as it is ("log.level"), then in objects ("log": {"level": …}), which wins.
  */
 enum { SCAN_PADDING = 64 };
 int scan_line(struct scanner *scanner, struct slice line, struct event *ret_event);
@@ -58,6 +61,6 @@ int scan_line(struct scanner *scanner, struct slice line, struct event *ret_even
  * Fills the interpreted half. `now_ns` is the wall clock (a timestamp more than five minutes ahead of it is bad);
  * `previous_ns` stands in for a bad time: that of the record before it in the file, or the file's modification time.
  */
-void event_interpret(const struct scanner *scanner, struct event *event, int64_t now_ns, int64_t previous_ns);
+void event_interpret(struct scanner *scanner, struct event *event, int64_t now_ns, int64_t previous_ns);
 
 #endif

@@ -6,6 +6,7 @@
 #ifndef SHIPPER_SOURCE_H
 #define SHIPPER_SOURCE_H
 
+#include "liblog/base/slice.h"
 #include "liblog/base/uuid.h"
 
 #include <stdbool.h>
@@ -46,5 +47,47 @@ int source_evidence_from_text(const char *text, struct source_evidence *ret_evid
 
 void source_hash_bytes(struct source_hash *ret_hash, const void *bytes, uint32_t size);
 bool source_hash_equal(const struct source_hash *a, const struct source_hash *b);
+
+/* What a file shows to whoever must decide which source it is. */
+struct source_facts {
+    uint64_t device;
+    uint64_t inode;
+    int64_t birth_ns;
+    int64_t modified_ns;
+    uint64_t size;      /* as it lies there */
+    bool compressed;
+    bool clean_end;     /* its last bytes are where a lost write could have begun: a line's end, NULs, a whole sector */
+    struct slice head;  /* its first decompressed bytes, up to SOURCE_HEAD_BYTES_MAX */
+
+    /* The hash of the `size` decompressed bytes before `offset`. False when the file does not reach that far or cannot be
+     * read there. */
+    bool (*hash_before)(void *context, uint64_t offset, uint32_t size, struct source_hash *ret_hash);
+    void *context;
+};
+
+/* What one file is to one known source; the greater one is the stronger. */
+enum source_verdict {
+    SOURCE_OTHER,       /* another source */
+    SOURCE_REWRITTEN,   /* the source's own file, truncated and written again: the source is not in it any more */
+    SOURCE_ROLLED_BACK, /* the same source, shorter than it was: the position moves to the file's size */
+    SOURCE_SAME,        /* the same source: go on at its offset */
+    SOURCE_REMEMBERED,  /* the same compressed file, read to its end before: nothing to be done */
+};
+
+/* A source that a file may be. */
+struct source_candidate {
+    const struct source_evidence *evidence;
+    bool present; /* its bytes are seen elsewhere at this moment: in its own file or in another */
+};
+
+/* What the file is to this one source. Pure but for facts->hash_before, which is asked only when the head agrees. */
+enum source_verdict source_compare(const struct source_evidence *known, bool present, const struct source_facts *facts);
+
+/*
+ * The known source that the file is, by the strongest verdict (of equal ones: not present elsewhere, then the greater
+ * offset). Returns the verdict and, unless it is SOURCE_OTHER, its index.
+ */
+enum source_verdict source_decide(const struct source_candidate *candidates, int count, const struct source_facts *facts,
+                                  int *ret_index);
 
 #endif

@@ -49,7 +49,7 @@ struct tail_options {
     const struct config_input *inputs; /* borrowed as long as the tail lives */
     int input_count;
     bool once;                         /* read to the size each file has when first seen, then SOURCE_FINISHED */
-    const char *const *own_files;      /* paths that are this program's own output, log or state: never inputs */
+    const char *const *own_files;      /* paths that are this program's own output, log or state: never inputs; borrowed too */
     int own_file_count;
     const struct source_record *known; /* from the store; copied */
     int known_count;
@@ -60,6 +60,10 @@ int tail_new(const struct tail_options *options, struct problem *ret_problem, st
 void tail_free(struct tail *tail);
 
 /*
+ * A source that is known from before has position[LANE_STATS] from its evidence; its other positions are for the caller
+ * to fill, and lie at most at evidence.size of a plain file (one that was rolled back by a power cut is shorter now). A new
+ * source has them all at its beginning (or, with start_at_end, its end).
+ *
  * Looks at the folders and files again. `now_ns` is the wall clock. `on_problem` (may be NULL) is told each file that
  * could not be read, once until it changes. Returns the number of sources that are new, or a negative error.
  */
@@ -69,7 +73,8 @@ int tail_look(struct tail *tail, int64_t now_ns,
 /* How many files match the patterns now; after tail_look. */
 int tail_matched(const struct tail *tail);
 
-/* How many matched files could not be read at the last look, and the exit code the first of them asks for (77 or 74). */
+/* How many matched files and folders could not be read (at the last look, or while reading since), and the exit code the
+ * first of them asks for (77 or 74). *ret_code is set only when there are any. */
 int tail_unreadable(const struct tail *tail, enum exit_code *ret_code);
 
 /*
@@ -81,14 +86,22 @@ struct source *tail_next(struct tail *tail, const struct source *after);
 bool source_is_blocked(const struct tail *tail, const struct source *source, int lane);
 
 /*
+ * Forgets a source that was read to its end by every lane and committed; the pointer dies. tail_look never does that by
+ * itself: until then a source that is gone stays in the list, and a deleted file keeps its descriptor (and its space on the
+ * disk). A file that is still there is not taken for a new source; when it grows, its source comes back.
+ */
+void tail_drop(struct tail *tail, struct source *source);
+
+/*
  * Up to `size` bytes of the source from `offset` on into `memory`. 0 with *ret_size (0 only at an end) and what lies behind them,
- * or a negative error. Plain files are read by position; compressed ones in a stream that starts again when
- * `offset` lies behind it.
+ * or a negative error (memory). Plain files are read by position; compressed ones in a stream that starts again when
+ * `offset` lies behind it. With SOURCE_BROKEN, ret_problem is filled the first time only: set its error to ERR_NONE before.
  */
 int source_read(struct source *source, uint64_t offset, void *memory, size_t size, size_t *ret_size,
                 enum source_end *ret_end, struct problem *ret_problem);
 
-/* The statistics stand at `offset`, and `recent` are the last (up to 256) bytes before it: renews the marker. */
+/* The statistics stand at `offset`, and `recent` are the last (up to 256) bytes before it: renews the marker. Moving
+ * position[LANE_STATS] is the caller's. */
 void source_moved(struct source *source, uint64_t offset, struct slice recent);
 
 /* How much is unread for a lane: bytes as they lie in the file (for compressed files, 0 when read to the end, else its size). */

@@ -1,12 +1,14 @@
 /*
  * What holds for every record of a request, per thread.
  *
- *     ll_request_begin(&(ll_request){.request_id = id, .traceparent = header, .endpoint = "/cart", .user = "u-77"});
- *     …every record this thread logs carries request_id, trace_id, span_id, endpoint and user…
+ *     ll_request_begin(&(ll_request){.request_id = id, .traceparent = header, .endpoint = "/cart", .user =
+ * "u-77"}); …every record this thread logs carries request_id, trace_id, span_id, endpoint and user…
  *     ll_request_end();
  */
 #ifndef LIBLOG_CONTEXT_H
 #define LIBLOG_CONTEXT_H
+
+#include "api.h"
 
 #include <stddef.h>
 
@@ -15,31 +17,34 @@ extern "C" {
 #endif
 
 enum {
-    LL_TRACEPARENT_SIZE = 56,         /* 55 characters and NUL */
-    LL_REQUEST_TEXT_BYTES_MAX = 200,  /* of request_id, endpoint and user each; longer is cut at a character */
-    LL_REQUEST_DEPTH_MAX = 16         /* nested requests; deeper ones keep the context of the sixteenth */
+    LL_TRACEPARENT_SIZE = 56,        /* 55 characters and NUL */
+    LL_REQUEST_TEXT_BYTES_MAX = 200, /* of request_id, endpoint and user each; longer is cut at a character */
+    LL_REQUEST_DEPTH_MAX = 16        /* nested requests; deeper ones keep the context of the sixteenth */
 };
 
 /* All strings are copied; each may be NULL. */
 typedef struct ll_request {
     const char *request_id;  /* the caller's; NULL or empty: one is made (UUIDv7) */
-    const char *traceparent; /* W3C Trace Context, the header's value; one that is not valid is ignored, as the standard says */
+    const char *traceparent; /* W3C Trace Context, the header's value; one that is not valid is ignored, as
+                                the standard says */
     const char *endpoint;
     const char *user;
 } ll_request;
 
 /* Begins a request on this thread. What is NULL in a nested request is taken from the one around it. */
-void ll_request_begin(const ll_request *request);
-void ll_request_end(void);
+LL_API void ll_request_begin(const ll_request *request);
+LL_API void ll_request_end(void);
 
 /* The current request's id, or "" outside of one. Valid until the request ends. */
-const char *ll_request_id(void);
+LL_API const char *ll_request_id(void);
 
 /*
- * The header for a call onward: the trace of this request with this request's own span as parent. Writes
- * LL_TRACEPARENT_SIZE bytes. 0, or LL_ECLOSED when this thread is in no traced request (the buffer is then "").
+ * The header for a call onward: the trace and span that this request's records carry, and its flags. (The
+ * library makes no spans of its own: one that no tracer knows would tear the trace.) Writes
+ * LL_TRACEPARENT_SIZE bytes. 0, or LL_ECLOSED when this thread is in no traced request (the buffer is then
+ * "").
  */
-int ll_traceparent(char ret_header[LL_TRACEPARENT_SIZE]);
+LL_API int ll_traceparent(char ret_header[LL_TRACEPARENT_SIZE]);
 
 #ifdef __cplusplus
 }
@@ -48,8 +53,14 @@ int ll_traceparent(char ret_header[LL_TRACEPARENT_SIZE]);
 class ll_request_scope
 {
   public:
-    explicit ll_request_scope(const ll_request &request) { ll_request_begin(&request); }
-    ~ll_request_scope() { ll_request_end(); }
+    explicit ll_request_scope(const ll_request &request)
+    {
+        ll_request_begin(&request);
+    }
+    ~ll_request_scope()
+    {
+        ll_request_end();
+    }
     ll_request_scope(const ll_request_scope &) = delete;
     ll_request_scope &operator=(const ll_request_scope &) = delete;
 };

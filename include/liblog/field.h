@@ -3,9 +3,9 @@
  *
  *     ll_info("request served", ll_kv("route", "/cart"), ll_kv("status", 200), ll_kv("elapsed_ms", 12.5));
  *
- * A field is a small value that borrows its strings until the log call returns; the call copies them. Keys that are
- * string literals are registered once per call site; others are copied at each call. Of two fields with one key the last
- * stands.
+ * A field is a small value that borrows its strings until the log call returns; the call copies them. Keys
+ * that are string literals are registered once per call site; others are copied at each call. Of two fields
+ * with one key the last stands.
  */
 #ifndef LIBLOG_FIELD_H
 #define LIBLOG_FIELD_H
@@ -31,18 +31,18 @@ enum ll_type {
     LL_TYPE_DOUBLE = 5,
     LL_TYPE_FLOAT = 6,
     LL_TYPE_STRING = 7,
-    LL_TYPE_BYTES = 8,    /* written as lower-case hex */
-    LL_TYPE_JSON = 9,     /* raw JSON, checked; what is not valid is written as a string */
-    LL_TYPE_TIME = 10,    /* nanoseconds since 1970, written as RFC 3339 */
+    LL_TYPE_BYTES = 8,     /* written as lower-case hex */
+    LL_TYPE_JSON = 9,      /* raw JSON, checked; what is not valid is written as a string */
+    LL_TYPE_TIME = 10,     /* nanoseconds since 1970, written as RFC 3339 */
     LL_TYPE_DURATION = 11, /* nanoseconds, written as seconds with a fraction */
-    LL_TYPE_SECRET = 12,  /* written as "[redacted]"; the value is never copied */
+    LL_TYPE_SECRET = 12,   /* written as "[redacted]"; the value is never copied */
     LL_TYPE_EXCEPTION_TYPE = 13,
     LL_TYPE_EXCEPTION_CODE = 14,
     LL_TYPE_EXCEPTION_MESSAGE = 15
 };
 
 enum {
-    LL_FIELD_KEY_LITERAL = 1, /* flags: the key is a string literal */
+    LL_FIELD_KEY_LITERAL = 1,  /* flags: the key is a string literal */
     LL_FIELD_SIZE_UNKNOWN = -1 /* size: the string ends with NUL */
 };
 
@@ -114,7 +114,8 @@ static inline ll_field ll_field_float_(const char *key, uint8_t flags, float val
     return field;
 }
 
-static inline ll_field ll_field_pointer_(const char *key, uint8_t flags, int type, const void *data, size_t size)
+static inline ll_field ll_field_pointer_(const char *key, uint8_t flags, int type, const void *data,
+                                         size_t size)
 {
     ll_field field = ll_field_make_(key, flags, data ? type : (int)LL_TYPE_NULL,
                                     size > INT32_MAX ? INT32_MAX : (int32_t)size);
@@ -148,8 +149,9 @@ static inline ll_field ll_field_text_(const char *key, uint8_t flags, const void
     return ll_field_string_(key, flags, (const char *)text);
 }
 
-/* Any integer, bool variable, double, float, or C string of char or unsigned char (NULL is null); nothing else compiles. */
-#define ll_kv(key, value)                                                                                     \
+/* Any integer, bool variable, double, float, or C string of char or unsigned char (NULL is null); nothing
+ * else compiles. */
+#define ll_kv(key, value)                                                                                    \
     _Generic((value),                                                                                         \
         bool: ll_field_bool_,                                                                                 \
         char: ll_field_i64_,                                                                                  \
@@ -172,21 +174,66 @@ static inline ll_field ll_field_text_(const char *key, uint8_t flags, const void
 
 #else
 
-inline ll_field ll_kv_(const char *k, uint8_t f, bool v) { return ll_field_bool_(k, f, v); }
-inline ll_field ll_kv_(const char *k, uint8_t f, char v) { return ll_field_i64_(k, f, v); }
-inline ll_field ll_kv_(const char *k, uint8_t f, signed char v) { return ll_field_i64_(k, f, v); }
-inline ll_field ll_kv_(const char *k, uint8_t f, short v) { return ll_field_i64_(k, f, v); }
-inline ll_field ll_kv_(const char *k, uint8_t f, int v) { return ll_field_i64_(k, f, v); }
-inline ll_field ll_kv_(const char *k, uint8_t f, long v) { return ll_field_i64_(k, f, v); }
-inline ll_field ll_kv_(const char *k, uint8_t f, long long v) { return ll_field_i64_(k, f, v); }
-inline ll_field ll_kv_(const char *k, uint8_t f, unsigned char v) { return ll_field_u64_(k, f, v); }
-inline ll_field ll_kv_(const char *k, uint8_t f, unsigned short v) { return ll_field_u64_(k, f, v); }
-inline ll_field ll_kv_(const char *k, uint8_t f, unsigned int v) { return ll_field_u64_(k, f, v); }
-inline ll_field ll_kv_(const char *k, uint8_t f, unsigned long v) { return ll_field_u64_(k, f, v); }
-inline ll_field ll_kv_(const char *k, uint8_t f, unsigned long long v) { return ll_field_u64_(k, f, v); }
-inline ll_field ll_kv_(const char *k, uint8_t f, float v) { return ll_field_float_(k, f, v); }
-inline ll_field ll_kv_(const char *k, uint8_t f, double v) { return ll_field_double_(k, f, v); }
-inline ll_field ll_kv_(const char *k, uint8_t f, const char *v) { return ll_field_string_(k, f, v); }
+inline ll_field ll_kv_(const char *k, uint8_t f, bool v)
+{
+    return ll_field_bool_(k, f, v);
+}
+inline ll_field ll_kv_(const char *k, uint8_t f, char v)
+{
+    return ll_field_i64_(k, f, v);
+}
+inline ll_field ll_kv_(const char *k, uint8_t f, signed char v)
+{
+    return ll_field_i64_(k, f, v);
+}
+inline ll_field ll_kv_(const char *k, uint8_t f, short v)
+{
+    return ll_field_i64_(k, f, v);
+}
+inline ll_field ll_kv_(const char *k, uint8_t f, int v)
+{
+    return ll_field_i64_(k, f, v);
+}
+inline ll_field ll_kv_(const char *k, uint8_t f, long v)
+{
+    return ll_field_i64_(k, f, v);
+}
+inline ll_field ll_kv_(const char *k, uint8_t f, long long v)
+{
+    return ll_field_i64_(k, f, v);
+}
+inline ll_field ll_kv_(const char *k, uint8_t f, unsigned char v)
+{
+    return ll_field_u64_(k, f, v);
+}
+inline ll_field ll_kv_(const char *k, uint8_t f, unsigned short v)
+{
+    return ll_field_u64_(k, f, v);
+}
+inline ll_field ll_kv_(const char *k, uint8_t f, unsigned int v)
+{
+    return ll_field_u64_(k, f, v);
+}
+inline ll_field ll_kv_(const char *k, uint8_t f, unsigned long v)
+{
+    return ll_field_u64_(k, f, v);
+}
+inline ll_field ll_kv_(const char *k, uint8_t f, unsigned long long v)
+{
+    return ll_field_u64_(k, f, v);
+}
+inline ll_field ll_kv_(const char *k, uint8_t f, float v)
+{
+    return ll_field_float_(k, f, v);
+}
+inline ll_field ll_kv_(const char *k, uint8_t f, double v)
+{
+    return ll_field_double_(k, f, v);
+}
+inline ll_field ll_kv_(const char *k, uint8_t f, const char *v)
+{
+    return ll_field_string_(k, f, v);
+}
 inline ll_field ll_kv_(const char *k, uint8_t f, const unsigned char *v)
 {
     return ll_field_string_(k, f, reinterpret_cast<const char *>(v));
@@ -235,14 +282,16 @@ static inline ll_field ll_field_ns_(const char *key, uint8_t flags, int type, in
     return field;
 }
 
-/* A value that must never be written: only the key and "[redacted]" are. The value is evaluated and thrown away. */
+/* A value that must never be written: only the key and "[redacted]" are. The value is evaluated and thrown
+ * away. */
 #define ll_secret(key, value) ((void)(value), ll_field_make_((key), LL_IS_LITERAL_(key), LL_TYPE_SECRET, 0))
 
-/* The record's `exception` object. Each stands for two or three arguments of the log call, so use it only there. */
-#define ll_exception(type, message)                                                                           \
+/* The record's `exception` object. Each stands for two or three arguments of the log call, so use it only
+ * there. */
+#define ll_exception(type, message)                                                                          \
     ll_field_part_(LL_TYPE_EXCEPTION_TYPE, (type)), ll_field_part_(LL_TYPE_EXCEPTION_MESSAGE, (message))
-#define ll_exception_code(type, code, message)                                                                \
-    ll_field_part_(LL_TYPE_EXCEPTION_TYPE, (type)), ll_field_part_(LL_TYPE_EXCEPTION_CODE, (code)),           \
+#define ll_exception_code(type, code, message)                                                               \
+    ll_field_part_(LL_TYPE_EXCEPTION_TYPE, (type)), ll_field_part_(LL_TYPE_EXCEPTION_CODE, (code)),          \
         ll_field_part_(LL_TYPE_EXCEPTION_MESSAGE, (message))
 
 #endif

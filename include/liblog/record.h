@@ -1,6 +1,6 @@
 /*
- * The record's names: what one line of a log file may hold, shared by the library that writes it, the sidecar that
- * reads it, and anyone who processes the files. docs/record.md describes the record.
+ * The record's names: what one line of a log file may hold, shared by the library that writes it, the sidecar
+ * that reads it, and anyone who processes the files. docs/record.md describes the record.
  */
 #ifndef LIBLOG_RECORD_H
 #define LIBLOG_RECORD_H

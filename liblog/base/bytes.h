@@ -1,8 +1,8 @@
 /*
  * A builder over memory that somebody else owns: a hard maximum, no allocation, and failures that stick.
  *
- * Appends that do not fit write nothing and set `overflow`; every later append is then refused too, so a caller
- * checks once, at the end. Going back to an earlier length with bytes_cut() clears the flag.
+ * Appends that do not fit write nothing and set `overflow`; every later append is then refused too, so a
+ * caller checks once, at the end. Going back to an earlier length with bytes_cut() clears the flag.
  */
 #ifndef LIBLOG_BASE_BYTES_H
 #define LIBLOG_BASE_BYTES_H
@@ -23,7 +23,8 @@ static inline void bytes_init(struct bytes *b, void *memory, size_t capacity)
     *b = (struct bytes){.data = memory, .capacity = capacity};
 }
 
-/* Room for `size` more bytes, or NULL with `overflow` set. What is written there counts after bytes_advance(). */
+/* Room for `size` more bytes, or NULL with `overflow` set. What is written there counts after
+ * bytes_advance(). */
 static inline char *bytes_room(struct bytes *b, size_t size)
 {
     if (b->overflow || b->capacity - b->size < size) {

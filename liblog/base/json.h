@@ -11,7 +11,10 @@
 /* At most this many bytes come out of one that goes in. */
 enum { JSON_ESCAPE_GROWTH_MAX = 6 };
 
-/* Escapes without the quotes. `out` has room for JSON_ESCAPE_GROWTH_MAX * text.size bytes. Returns the end. */
+/*
+ * Escapes without the quotes. `out` has room for json_escaped_size(text) bytes; JSON_ESCAPE_GROWTH_MAX * text.size is
+ * always enough. Returns the end.
+ */
 char *json_escape(char *out, struct slice text);
 
 /* The size that json_escape() would write. */
@@ -26,7 +29,11 @@ void json_add_double(struct bytes *b, double value);
 /* `,"key":` or, as the first member of an object, `"key":`. The key is escaped. */
 void json_add_key(struct bytes *b, struct slice key);
 
-/* Whether `text` is exactly one JSON value (RFC 8259), nested at most `depth_max` deep, in valid UTF-8. */
+/*
+ * Whether `text` is exactly one JSON value (RFC 8259), nested at most `depth_max` deep, in valid UTF-8. A number alone
+ * is 0 deep, [] is 1. More than JSON_DEPTH_MAX is taken as that.
+ */
+enum { JSON_DEPTH_MAX = 1024 };
 bool json_is_valid(struct slice text, int depth_max);
 
 /* The largest length <= size_max at which `text` can be cut without splitting a UTF-8 character. */

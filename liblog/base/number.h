@@ -30,10 +30,16 @@ char *number_from_float(char *out, float value);
 int number_to_u64(struct slice text, uint64_t *ret_value);
 int number_to_i64(struct slice text, int64_t *ret_value);
 
-/* A size with an optional unit: 512, 64KiB, 5MB, 1GiB (K M G: decimal as KB, MB, GB; KiB … binary). -1 as above. */
+/*
+ * A size with an optional unit: 512, 64KiB, 5MB, 1GiB (K M G T: decimal as KB, MB, GB, TB; KiB … binary), in upper or
+ * lower case. -1 as above.
+ */
 int number_to_size_bytes(struct slice text, uint64_t *ret_bytes);
 
-/* A span of time: 250ms, 1s, 10m, 2h, 30d, or several of them (1h30m). Nanoseconds; -1 as above. */
+/*
+ * A span of time: 250ms, 1s, 10m, 2h, 30d, or several of them, longest first (1h30m). d h m s ms us ns; only 0 needs
+ * none. Nanoseconds; -1 as above.
+ */
 int number_to_duration_ns(struct slice text, int64_t *ret_ns);
 
 #endif

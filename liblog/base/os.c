@@ -1,0 +1,364 @@
+#define _GNU_SOURCE
+#include "os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/magic.h>
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef CIFS_SUPER_MAGIC
+#define CIFS_SUPER_MAGIC 0xFF534D42
+#endif
+#ifndef SMB2_SUPER_MAGIC
+#define SMB2_SUPER_MAGIC 0xFE534D42
+#endif
+#ifndef V9FS_MAGIC
+#define V9FS_MAGIC 0x01021997
+#endif
+#ifndef FUSE_SUPER_MAGIC
+#define FUSE_SUPER_MAGIC 0x65735546
+#endif
+
+/* --- who and where
+ * ------------------------------------------------------------------------------------------- */
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return -1;
+}
+
+static int boot_id_parse(const char *text, size_t size, uint8_t *ret_id)
+{
+    int digits = 0;
+    for (size_t i = 0; i < size && digits < 2 * OS_BOOT_ID_SIZE; i++) {
+        int digit = hex_digit(text[i]);
+        if (digit < 0)
+            continue;
+        if (digits % 2 == 0)
+            ret_id[digits / 2] = (uint8_t)(digit << 4);
+        else
+            ret_id[digits / 2] |= (uint8_t)digit;
+        digits++;
+    }
+    return digits == 2 * OS_BOOT_ID_SIZE ? 0 : -ENOTSUP;
+}
+
+int os_boot_id(uint8_t ret_id[static OS_BOOT_ID_SIZE])
+{
+    char text[64];
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -ENOTSUP;
+    ssize_t size = read(fd, text, sizeof text);
+    close(fd);
+    return size > 0 ? boot_id_parse(text, (size_t)size, ret_id) : -ENOTSUP;
+}
+
+uint32_t os_thread_id(void)
+{
+    return (uint32_t)syscall(SYS_gettid);
+}
+
+int os_random(void *ret_bytes, size_t size)
+{
+    char *at = ret_bytes;
+    while (size > 0) {
+        ssize_t n = getrandom(at, size, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return -errno;
+        at += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+const char *os_program_name(void)
+{
+    return program_invocation_short_name && *program_invocation_short_name ? program_invocation_short_name
+                                                                           : "unknown";
+}
+
+void os_thread_name(const char *name)
+{
+    pthread_setname_np(pthread_self(), name);
+}
+
+size_t os_page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static int64_t clock_ns(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int64_t os_realtime_ns(void)
+{
+    return clock_ns(CLOCK_REALTIME);
+}
+
+int64_t os_monotonic_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+/* --- memory
+ * -------------------------------------------------------------------------------------------------- */
+
+static int map_at(void *address, int fd, uint64_t offset, size_t size)
+{
+    int flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE;
+    void *memory = mmap(address, size, PROT_READ | PROT_WRITE, flags, fd, (off_t)offset);
+    return memory == MAP_FAILED ? -errno : 0;
+}
+
+int os_reserve(size_t size, void **ret_memory)
+{
+    void *memory =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        return -errno;
+    *ret_memory = memory;
+    return 0;
+}
+
+/* Reserves the address range first, so that a mapping that fails leaves nothing half-done in it. */
+static int map_copies(int fd, uint64_t offset, size_t size, int copies, void **ret_memory)
+{
+    void *memory;
+    int error = os_reserve(size * (size_t)copies, &memory);
+    if (error)
+        return error;
+    for (int i = 0; i < copies && !error; i++)
+        error = map_at((char *)memory + size * (size_t)i, fd, offset, size);
+    if (error)
+        munmap(memory, size * (size_t)copies);
+    else
+        *ret_memory = memory;
+    return error;
+}
+
+int os_map(int fd, uint64_t offset, size_t size, void **ret_memory)
+{
+    return map_copies(fd, offset, size, 1, ret_memory);
+}
+
+int os_map_twice(int fd, uint64_t offset, size_t size, void **ret_memory)
+{
+    return map_copies(fd, offset, size, 2, ret_memory);
+}
+
+void os_unmap(void *memory, size_t size)
+{
+    if (memory)
+        munmap(memory, size);
+}
+
+int os_allocate(int fd, uint64_t offset, uint64_t size)
+{
+    int error;
+    do
+        error = posix_fallocate(fd, (off_t)offset, (off_t)size);
+    while (error == EINTR);
+    return -error;
+}
+
+int os_memory_file(const char *name)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+bool os_maps_are_coherent(int fd)
+{
+    struct statfs fs;
+    if (fstatfs(fd, &fs))
+        return false;
+    switch ((unsigned long)fs.f_type) {
+    case NFS_SUPER_MAGIC:
+    case SMB_SUPER_MAGIC:
+    case CIFS_SUPER_MAGIC:
+    case SMB2_SUPER_MAGIC:
+    case V9FS_MAGIC:
+    case FUSE_SUPER_MAGIC:
+        return false;
+    default:
+        return true;
+    }
+}
+
+/* --- waiting
+ * ------------------------------------------------------------------------------------------------- */
+
+int os_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_ns, bool shared)
+{
+    struct timespec timeout = {timeout_ns / 1000000000, timeout_ns % 1000000000};
+    int operation = shared ? FUTEX_WAIT : FUTEX_WAIT_PRIVATE;
+    long result = syscall(SYS_futex, word, operation, expected, timeout_ns < 0 ? NULL : &timeout, NULL, 0);
+    return result < 0 ? -errno : 0;
+}
+
+void os_futex_wake(uint32_t *word, int count, bool shared)
+{
+    syscall(SYS_futex, word, shared ? FUTEX_WAKE : FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}
+
+int os_barrier_register(void)
+{
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) ? -errno : 0;
+}
+
+int os_barrier(void)
+{
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) ? -errno : 0;
+}
+
+/* --- locks that say "owner died"
+ * ------------------------------------------------------------------------------- */
+
+/* The first bytes of the region: the head of the kernel's list, then one link in each word's private page. */
+struct robust_private {
+    struct robust_list
+        link; /* of this page's word; must come first: its address is the word's less the distance */
+    struct robust_list_head head; /* used in page 0 only */
+};
+
+static struct robust_private *robust_private(const struct os_robust *robust, int index)
+{
+    return (struct robust_private *)((char *)robust->region + robust->page * (size_t)index);
+}
+
+void *os_robust_page(const struct os_robust *robust, int index)
+{
+    return (char *)robust->region + robust->page * (size_t)(OS_ROBUST_WORDS + index);
+}
+
+int os_robust_map(struct os_robust *robust, const int fds[static OS_ROBUST_WORDS],
+                  const uint64_t offsets[static OS_ROBUST_WORDS])
+{
+    *robust = (struct os_robust){.page = os_page_size()};
+    int error = os_reserve(2 * OS_ROBUST_WORDS * robust->page, &robust->region);
+    for (int i = 0; i < OS_ROBUST_WORDS && !error; i++)
+        if (fds[i] >= 0)
+            error = map_at(os_robust_page(robust, i), fds[i], offsets[i], robust->page);
+    if (error)
+        os_robust_unmap(robust);
+    return error;
+}
+
+void os_robust_unmap(struct os_robust *robust)
+{
+    os_unmap(robust->region, 2 * OS_ROBUST_WORDS * robust->page);
+    robust->region = NULL;
+}
+
+/* Links the words that are held into the list; called whenever `held` changes, by the thread itself. */
+static void robust_relink(struct os_robust *robust)
+{
+    struct robust_list_head *head = &robust_private(robust, 0)->head;
+    struct robust_list *first = &head->list;
+    for (int i = OS_ROBUST_WORDS - 1; i >= 0; i--) {
+        if (!robust->held[i])
+            continue;
+        robust_private(robust, i)->link.next = first;
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        first = &robust_private(robust, i)->link;
+    }
+    __atomic_store_n(&head->list.next, first, __ATOMIC_RELEASE);
+}
+
+/*
+ * Replaces the C library's list of this thread. The thread is the library's own and takes no robust mutex of
+ * anyone else, so nothing is lost by that.
+ */
+void os_robust_adopt(struct os_robust *robust)
+{
+    struct robust_list_head *head = &robust_private(robust, 0)->head;
+    head->futex_offset = (long)(OS_ROBUST_WORDS * robust->page);
+    head->list_op_pending = NULL;
+    robust_relink(robust);
+    syscall(SYS_set_robust_list, head, sizeof *head);
+}
+
+/* One try: 0 or 1 as os_robust_lock, -EBUSY with the value seen. */
+static int robust_try(uint32_t *word, uint32_t mine, uint32_t *ret_seen)
+{
+    uint32_t seen = __atomic_load_n(word, __ATOMIC_RELAXED);
+    for (;;) {
+        if (os_word_is_held(seen)) {
+            *ret_seen = seen;
+            return -EBUSY;
+        }
+        uint32_t value = mine | (seen & OS_WAITERS);
+        if (__atomic_compare_exchange_n(word, &seen, value, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+            return seen & OS_OWNER_DIED ? 1 : 0;
+    }
+}
+
+static int robust_wait(uint32_t *word, uint32_t seen, int64_t timeout_ns)
+{
+    uint32_t waited = seen | OS_WAITERS;
+    if (!(seen & OS_WAITERS) &&
+        !__atomic_compare_exchange_n(word, &seen, waited, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        return 0;
+    return os_futex_wait(word, waited, timeout_ns, true);
+}
+
+int os_robust_lock(struct os_robust *robust, int index, int64_t timeout_ns)
+{
+    if (robust->held[index])
+        return -EDEADLK;
+    uint32_t *word = os_robust_page(robust, index);
+    struct robust_list_head *head = &robust_private(robust, 0)->head;
+    uint32_t mine = os_thread_id(), seen;
+    int64_t end = os_monotonic_ns() + timeout_ns;
+    for (;;) {
+        /* should we die between the exchange and the link, the kernel looks at the pending one */
+        __atomic_store_n(&head->list_op_pending, &robust_private(robust, index)->link, __ATOMIC_RELEASE);
+        int taken = robust_try(word, mine, &seen);
+        if (taken >= 0) {
+            robust->held[index] = true;
+            robust_relink(robust);
+            __atomic_store_n(&head->list_op_pending, NULL, __ATOMIC_RELEASE);
+            return taken;
+        }
+        __atomic_store_n(&head->list_op_pending, NULL, __ATOMIC_RELEASE);
+        int64_t left = timeout_ns < 0 ? -1 : end - os_monotonic_ns();
+        if (timeout_ns >= 0 && left <= 0)
+            return -ETIMEDOUT;
+        robust_wait(word, seen, left);
+        mine |= OS_WAITERS; /* others may still sleep: only one of them was woken */
+    }
+}
+
+void os_robust_unlock(struct os_robust *robust, int index)
+{
+    uint32_t *word = os_robust_page(robust, index);
+    struct robust_list_head *head = &robust_private(robust, 0)->head;
+    __atomic_store_n(&head->list_op_pending, &robust_private(robust, index)->link, __ATOMIC_RELEASE);
+    robust->held[index] = false;
+    robust_relink(robust);
+    uint32_t before = __atomic_exchange_n(word, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&head->list_op_pending, NULL, __ATOMIC_RELEASE);
+    if (before & OS_WAITERS)
+        os_futex_wake(word, 1, true);
+}

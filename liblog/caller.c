@@ -1,0 +1,166 @@
+#include "caller.h"
+
+#include <signal.h>
+#include <time.h>
+
+static __thread struct caller *mine __attribute__((tls_model("initial-exec")));
+static struct caller *all_callers;
+static pthread_key_t end_key;
+static pthread_once_t end_once = PTHREAD_ONCE_INIT;
+
+/* --- a thread's end
+ * ------------------------------------------------------------------------------------------------ */
+
+static void give_back_segment(struct caller *caller)
+{
+    struct instance *instance = instance_current();
+    if (instance && caller->instance == instance && caller->epoch == instance->epoch)
+        instance->free_segment[instance->free_count++] = caller->segment;
+}
+
+static void caller_end(void *argument)
+{
+    struct caller *caller = argument;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    instance_lock();
+    mine = NULL;
+    give_back_segment(caller);
+    *caller->previous = caller->next;
+    if (caller->next)
+        caller->next->previous = caller->previous;
+    instance_unlock();
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    os_unmap(caller, sizeof *caller);
+}
+
+static void make_key(void)
+{
+    pthread_key_create(&end_key, caller_end);
+}
+
+/* --- a thread's first call
+ * ------------------------------------------------------------------------------------------- */
+
+static struct caller *caller_new(void)
+{
+    void *memory;
+    if (os_reserve(sizeof(struct caller), &memory))
+        return NULL;
+    struct caller *caller = memory;
+    caller->next = all_callers;
+    caller->previous = &all_callers;
+    if (all_callers)
+        all_callers->previous = &caller->next;
+    all_callers = caller;
+    return caller;
+}
+
+struct caller *caller_mine(void)
+{
+    if (__builtin_expect(mine != NULL, 1))
+        return mine;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_once(&end_once, make_key);
+    instance_lock();
+    mine = caller_new();
+    instance_unlock();
+    if (mine)
+        pthread_setspecific(end_key, mine);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return mine;
+}
+
+/* --- rings
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+/* A ring whose thread has ended is used again; what that thread left in it is drained all the same. */
+static int take_segment(struct instance *instance, uint32_t *ret_segment)
+{
+    if (instance->free_count > 0) {
+        *ret_segment = instance->free_segment[--instance->free_count];
+        return 0;
+    }
+    return ring_file_grow(&instance->writer.file, ret_segment);
+}
+
+static bool take_rings(struct caller *caller, struct instance *instance)
+{
+    if (take_segment(instance, &caller->segment))
+        return false;
+    struct ring_segment *segment = &instance->writer.file.segment[caller->segment];
+    for (int i = 0; i < RING_FILE_DEPTHS; i++)
+        ring_producer_init(&caller->producer[i], &segment->ring[i]);
+    caller->thread = os_thread_id();
+    caller->epoch = instance->epoch;
+    caller->instance = instance;
+    return true;
+}
+
+static struct instance *attach(struct caller *caller)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    instance_lock();
+    struct instance *instance = instance_current();
+    if (!instance)
+        instance = instance_after_fork();
+    if (instance && (caller->instance != instance || caller->epoch != instance->epoch) &&
+        !take_rings(caller, instance)) {
+        __atomic_fetch_add(&instance->dropped_without_ring, 1, __ATOMIC_RELAXED);
+        instance = NULL;
+    }
+    instance_unlock();
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return instance;
+}
+
+struct instance *caller_instance(struct caller *caller)
+{
+    struct instance *instance = instance_current();
+    if (__builtin_expect(instance != NULL && caller->instance == instance && caller->epoch == instance->epoch,
+                         1))
+        return instance;
+    return attach(caller);
+}
+
+/* --- the end of an instance
+ * --------------------------------------------------------------------------------------------- */
+
+static bool any_inside(const struct instance *instance)
+{
+    bool inside = false;
+    instance_lock();
+    for (const struct caller *caller = all_callers; caller; caller = caller->next)
+        if (caller != mine && caller->instance == instance &&
+            __atomic_load_n(&caller->depth, __ATOMIC_ACQUIRE) > 0)
+            inside = true;
+    instance_unlock();
+    return inside;
+}
+
+bool callers_have_left(const struct instance *instance, int64_t timeout_ns)
+{
+    int64_t end = os_monotonic_ns() + timeout_ns;
+    while (any_inside(instance)) {
+        if (os_monotonic_ns() > end)
+            return false;
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
+    }
+    return true;
+}
+
+void callers_forget_others(void)
+{
+    all_callers = mine;
+    if (mine) {
+        mine->next = NULL;
+        mine->previous = &all_callers;
+        mine->instance = NULL;
+    }
+}

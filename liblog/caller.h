@@ -1,0 +1,68 @@
+/*
+ * What the library keeps for a thread: its rings, and the request it is in. Made at the thread's first call
+ * by mapping memory (so also in a signal handler), given back when the thread ends.
+ */
+#ifndef LIBLOG_CALLER_H
+#define LIBLOG_CALLER_H
+
+#include "frame.h"
+#include "instance.h"
+
+#include <liblog/context.h>
+
+struct caller_request {
+    uint32_t size; /* of `packed`, a multiple of 8 */
+    char packed[FRAME_CONTEXT_BYTES_MAX];
+    char request_id[LL_REQUEST_TEXT_BYTES_MAX + 1];
+    char traceparent[LL_TRACEPARENT_SIZE]; /* "" when not traced */
+};
+
+struct caller {
+    struct instance *instance; /* whose rings these are; NULL: none yet */
+    uint64_t epoch;
+    uint32_t depth;  /* calls under way in this thread: more than one in a signal handler */
+    uint32_t thread; /* the kernel's number */
+    uint32_t segment;
+    uint32_t request_depth; /* may exceed LL_REQUEST_DEPTH_MAX */
+    struct ring_producer producer[RING_FILE_DEPTHS];
+    struct caller *next, **previous; /* all callers, under the life lock */
+    struct caller_request request[LL_REQUEST_DEPTH_MAX];
+};
+
+/* This thread's, made when there is none; NULL when memory runs out. */
+struct caller *caller_mine(void);
+
+/* The instance with a ring of this thread, or NULL: not open, or no ring to be had (then counted as dropped).
+ * Between enter and leave. */
+struct instance *caller_instance(struct caller *caller);
+
+static inline uint32_t caller_enter(struct caller *caller)
+{
+    uint32_t depth = caller->depth;
+    __atomic_store_n(&caller->depth, depth + 1, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return depth;
+}
+
+static inline void caller_leave(struct caller *caller, uint32_t depth)
+{
+    __atomic_store_n(&caller->depth, depth, __ATOMIC_RELEASE);
+}
+
+/* The innermost request, or NULL. */
+static inline const struct caller_request *caller_request(const struct caller *caller)
+{
+    uint32_t depth = caller->request_depth;
+    if (depth == 0)
+        return NULL;
+    return &caller->request[(depth < LL_REQUEST_DEPTH_MAX ? depth : LL_REQUEST_DEPTH_MAX) - 1];
+}
+
+/* Waits until no call uses the instance any more, which must not be the current one. False when one does not
+ * end in time. */
+bool callers_have_left(const struct instance *instance, int64_t timeout_ns);
+
+/* In the child of a fork: the other threads are not there. */
+void callers_forget_others(void);
+
+#endif

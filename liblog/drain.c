@@ -1,0 +1,344 @@
+#include "drain.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { SITE_SLOTS = RING_FILE_SITES_BYTES / 8, CURSORS_MAX = RING_FILE_SEGMENTS_MAX * RING_FILE_DEPTHS };
+enum { BACKWARD_NS_MAX = 1000000 };
+
+static int allocate(struct drain *drain)
+{
+    void *sites;
+    if (os_reserve(SITE_SLOTS * sizeof *drain->sites, &sites))
+        return LL_ENOMEM;
+    drain->sites = sites;
+    drain->view = malloc(sizeof *drain->view);
+    drain->memory = malloc(2 * DRAIN_BUFFER_BYTES);
+    drain->cursor = calloc(CURSORS_MAX, sizeof *drain->cursor);
+    return drain->view && drain->memory && drain->cursor ? LL_OK : LL_ENOMEM;
+}
+
+int drain_init(struct drain *drain, struct ring_file *file, struct sink *log, struct sink *errors)
+{
+    *drain = (struct drain){.file = file, .log = log, .errors = errors};
+    int error = allocate(drain);
+    if (!error)
+        error = record_run_init(&drain->run, file->identity);
+    if (error) {
+        drain_release(drain);
+        return error;
+    }
+    bytes_init(&drain->block, drain->memory, DRAIN_BUFFER_BYTES);
+    bytes_init(&drain->copies, drain->memory + DRAIN_BUFFER_BYTES, DRAIN_BUFFER_BYTES);
+    drain->next_seq = drain->first_seq = file->progress->next_seq[ring_file_parity(file)];
+    return LL_OK;
+}
+
+void drain_release(struct drain *drain)
+{
+    for (uint32_t i = 0; drain->sites && i < SITE_SLOTS && i <= drain->file->growth->sites_used / 8; i++)
+        record_site_free(drain->sites[i]);
+    os_unmap(drain->sites, SITE_SLOTS * sizeof *drain->sites);
+    record_run_release(&drain->run);
+    free(drain->view);
+    free(drain->memory);
+    free(drain->cursor);
+    *drain = (struct drain){0};
+}
+
+/* --- rings -> block
+ * -------------------------------------------------------------------------------------------- */
+
+static void cursor_begin(struct drain *drain, uint32_t i)
+{
+    struct drain_cursor *cursor = &drain->cursor[i];
+    unsigned parity = ring_file_parity(drain->file);
+    cursor->ring = &drain->file->segment[i / RING_FILE_DEPTHS].ring[i % RING_FILE_DEPTHS];
+    cursor->position = cursor->ring->control->tail[parity];
+    memcpy(cursor->announced, cursor->ring->control->announced[parity], sizeof cursor->announced);
+}
+
+/* Rings made since the last look get a cursor. */
+static void cursors_grow(struct drain *drain)
+{
+    uint32_t count = __atomic_load_n(&drain->file->segment_count, __ATOMIC_ACQUIRE) * RING_FILE_DEPTHS;
+    for (; drain->cursor_count < count; drain->cursor_count++)
+        cursor_begin(drain, drain->cursor_count);
+}
+
+/* The next frame stamped up to the cut. Bytes that cannot be a frame end the ring: what is behind them is
+ * lost. */
+static void cursor_look(struct drain *drain, struct drain_cursor *cursor, uint64_t cut)
+{
+    cursor->frame = NULL;
+    if (cursor->position == cursor->head)
+        return;
+    const struct frame *frame = frame_at(cursor->ring, cursor->position, cursor->head - cursor->position);
+    if (!frame) {
+        drain->counters.lost_bytes += cursor->head - cursor->position;
+        cursor->position = cursor->head;
+    } else if (frame->ticks <= cut) {
+        cursor->frame = frame;
+    }
+}
+
+static void cursors_look(struct drain *drain, uint64_t cut)
+{
+    cursors_grow(drain);
+    for (uint32_t i = 0; i < drain->cursor_count; i++) {
+        drain->cursor[i].head = ring_head(drain->cursor[i].ring);
+        cursor_look(drain, &drain->cursor[i], cut);
+    }
+}
+
+/* The cursor with the earliest frame; and up to which stamp it stays the earliest. */
+static struct drain_cursor *cursors_earliest(struct drain *drain, uint64_t *ret_until)
+{
+    struct drain_cursor *earliest = NULL;
+    uint64_t until = UINT64_MAX;
+    for (uint32_t i = 0; i < drain->cursor_count; i++) {
+        struct drain_cursor *cursor = &drain->cursor[i];
+        if (!cursor->frame)
+            continue;
+        if (!earliest || cursor->frame->ticks < earliest->frame->ticks) {
+            until = earliest ? earliest->frame->ticks : UINT64_MAX;
+            earliest = cursor;
+        } else if (cursor->frame->ticks < until) {
+            until = cursor->frame->ticks;
+        }
+    }
+    *ret_until = until;
+    return earliest;
+}
+
+/* The site of a table entry, read and escaped at its first use. NULL when it cannot be believed. */
+static const struct record_site *site_of(struct drain *drain, uint32_t entry)
+{
+    uint32_t used = __atomic_load_n(&drain->file->growth->sites_used, __ATOMIC_ACQUIRE);
+    struct site_view view;
+    if (entry % 8 || entry < 8 || entry >= used || used > RING_FILE_SITES_BYTES)
+        return NULL;
+    struct record_site **place = &drain->sites[entry / 8];
+    if (!*place && site_read(drain->file->sites + entry, used - entry, &view))
+        *place = record_site_new(&drain->run, &view);
+    return *place;
+}
+
+/* Time goes forward from line to line, but for real steps of the clock: two samplings of it differ by some
+ * nanoseconds. */
+static int64_t time_of(struct drain *drain, uint64_t ticks)
+{
+    int64_t unix_ns = ticks_to_unix_ns(ring_file_anchor(drain->file), ticks);
+    if (unix_ns < drain->last_time_ns && drain->last_time_ns - unix_ns < BACKWARD_NS_MAX)
+        unix_ns = drain->last_time_ns;
+    drain->last_time_ns = unix_ns;
+    return unix_ns;
+}
+
+static void copy_error(struct drain *drain, size_t from, unsigned level)
+{
+    if (drain->errors && level >= LL_LEVEL_ERROR)
+        record_copy(&drain->copies, slice_from(drain->block.data + from, drain->block.size - from));
+}
+
+static bool add_line(struct drain *drain, const struct frame *frame, const struct record_site *site)
+{
+    bool truncated = false;
+    size_t from = drain->block.size;
+    if (!record_encode(&drain->block, &drain->run, site, drain->view, drain->next_seq,
+                       time_of(drain, frame->ticks), &truncated))
+        return false;
+    copy_error(drain, from, frame->level);
+    drain->next_seq++;
+    drain->records_in_block++;
+    drain->counters.truncated += truncated;
+    return true;
+}
+
+/* A site that is not in the table stands in the frame itself; its parts are made for this one line. */
+static bool add_placed(struct drain *drain, const struct frame *frame)
+{
+    struct site_view none = {.key_count = 0}, view;
+    if (!frame_read(frame, &none, drain->view))
+        return false;
+    struct slice place = drain->view->place;
+    if (!site_read(place.data, place.size, &view))
+        return false;
+    struct record_site *site = record_site_new(&drain->run, &view);
+    bool added = site && add_line(drain, frame, site);
+    record_site_free(site);
+    return added;
+}
+
+static bool add_frame(struct drain *drain, const struct frame *frame)
+{
+    if (frame->flags & FRAME_PLACE)
+        return add_placed(drain, frame);
+    const struct record_site *site = site_of(drain, frame->entry);
+    return site && frame_read(frame, &site->view, drain->view) && add_line(drain, frame, site);
+}
+
+static void take_from(struct drain *drain, struct drain_cursor *cursor, uint64_t until, uint64_t cut)
+{
+    while (cursor->frame && cursor->frame->ticks <= until && drain->block.size < DRAIN_BLOCK_BYTES) {
+        const struct frame *frame = cursor->frame;
+        if (!add_frame(drain, frame))
+            drain->counters.lost_bytes += frame->size;
+        cursor->position += frame->size;
+        cursor_look(drain, cursor, cut);
+    }
+}
+
+void drain_mark(struct drain *drain, const struct record_mark *mark, int64_t unix_ns, bool closes)
+{
+    size_t from = drain->block.size;
+    if (!record_encode_mark(&drain->block, &drain->run, mark, drain->next_seq, unix_ns))
+        return;
+    copy_error(drain, from, mark->level);
+    drain->next_seq++;
+    drain->records_in_block++;
+    drain->closes = closes;
+}
+
+static void announce(struct drain *drain, uint64_t count, unsigned level)
+{
+    struct record_mark mark = {.mark = LL_MARK_DROPPED,
+                               .message = "records were left out: the ring was full",
+                               .level = LL_LEVEL_WARNING,
+                               .pid_thread = os_thread_id(),
+                               .dropped_count = count,
+                               .dropped_reason = "overflow",
+                               .dropped_level = (uint8_t)level};
+    drain->dropped_in_block += count;
+    drain_mark(drain, &mark, os_realtime_ns(), false);
+}
+
+/* What was dropped since the last telling, summed up over all rings by level. */
+static void announce_dropped(struct drain *drain)
+{
+    for (unsigned level = 0; level < RING_LEVELS && drain->block.size < DRAIN_BLOCK_BYTES; level++) {
+        uint64_t count = 0;
+        for (uint32_t i = 0; i < drain->cursor_count; i++) {
+            struct drain_cursor *cursor = &drain->cursor[i];
+            uint64_t dropped = __atomic_load_n(&cursor->ring->control->dropped[level], __ATOMIC_RELAXED);
+            count += dropped - cursor->announced[level];
+            cursor->announced[level] = dropped;
+        }
+        if (count)
+            announce(drain, count, level);
+    }
+}
+
+uint32_t drain_fill(struct drain *drain, uint64_t cut)
+{
+    uint64_t until;
+    struct drain_cursor *cursor;
+    if (drain->block.size)
+        return drain->records_in_block;
+    cursors_look(drain, cut);
+    while (drain->block.size < DRAIN_BLOCK_BYTES && (cursor = cursors_earliest(drain, &until)))
+        take_from(drain, cursor, until, cut);
+    announce_dropped(drain);
+    return drain->records_in_block;
+}
+
+bool drain_is_behind(const struct drain *drain)
+{
+    uint32_t count = __atomic_load_n(&drain->file->segment_count, __ATOMIC_ACQUIRE) * RING_FILE_DEPTHS;
+    for (uint32_t i = 0; i < drain->cursor_count; i++)
+        if (ring_head(drain->cursor[i].ring) != drain->cursor[i].position)
+            return true;
+    return drain->block.size || count != drain->cursor_count;
+}
+
+/* --- block -> sinks
+ * -------------------------------------------------------------------------------------------- */
+
+static void stage(struct drain *drain)
+{
+    unsigned next = ring_file_parity(drain->file) ^ 1;
+    for (uint32_t i = 0; i < drain->cursor_count; i++) {
+        struct ring_control *control = drain->cursor[i].ring->control;
+        control->tail[next] = drain->cursor[i].position;
+        memcpy(control->announced[next], drain->cursor[i].announced, sizeof control->announced[next]);
+    }
+    drain->file->progress->next_seq[next] = drain->next_seq;
+    drain->file->progress->closed[next] = drain->closes;
+}
+
+/* Another program's last line may have no newline: ours must not be glued to it. */
+static int end_foreign_line(struct sink *sink, struct ring_target *target)
+{
+    if (sink_ends_line(sink, target))
+        return 0;
+    int error = sink_write(sink, SLICE("\n"), target);
+    target->offset += !error;
+    return error;
+}
+
+static int prepare(struct sink *sink, struct ring_target *target, size_t size)
+{
+    int error = sink_prepare(sink, target);
+    if (!error)
+        error = end_foreign_line(sink, target);
+    target->length = error ? 0 : size;
+    return error;
+}
+
+/* The copies come first: when the log's part is found whole after a crash, theirs is. Alone they hold nothing
+ * up. */
+static void write_copies(struct drain *drain, const struct ring_target *target)
+{
+    if (target->length && sink_write(drain->errors, bytes_slice(&drain->copies), target))
+        drain->counters.copies_failed++;
+}
+
+static int write_block(struct drain *drain)
+{
+    struct ring_note note = {.first_seq = drain->first_seq, .last_seq = drain->next_seq - 1};
+    int error = prepare(drain->log, &note.target[0], drain->block.size);
+    if (error)
+        return error;
+    if (drain->errors && drain->copies.size && prepare(drain->errors, &note.target[1], drain->copies.size))
+        drain->counters.copies_failed++;
+    ring_file_note(drain->file, &note);
+    write_copies(drain, &note.target[1]);
+    error = sink_write(drain->log, bytes_slice(&drain->block), &note.target[0]);
+    if (error && note.target[1].length && ftruncate(drain->errors->fd, (off_t)note.target[1].offset))
+        drain->counters.copies_failed++;
+    return error;
+}
+
+static void finish_block(struct drain *drain)
+{
+    ring_file_commit(drain->file);
+    for (uint32_t i = 0; i < drain->cursor_count; i++)
+        ring_free(drain->cursor[i].ring, drain->cursor[i].position);
+    drain->counters.records += drain->records_in_block;
+    drain->counters.bytes += drain->block.size;
+    drain->counters.dropped += drain->dropped_in_block;
+    bytes_cut(&drain->block, 0);
+    bytes_cut(&drain->copies, 0);
+    drain->records_in_block = 0;
+    drain->dropped_in_block = 0;
+    drain->first_seq = drain->next_seq;
+}
+
+enum { REMOVED_TRIES_MAX = 8 };
+
+int drain_write(struct drain *drain)
+{
+    if (drain->block.size == 0)
+        return 0;
+    stage(drain);
+    int error = -EAGAIN;
+    for (int i = 0; i < REMOVED_TRIES_MAX; i++) {
+        error = write_block(drain);
+        if (error || sink_settled(drain->log))
+            break;
+    }
+    if (!error)
+        finish_block(drain);
+    return error;
+}

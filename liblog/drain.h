@@ -1,0 +1,75 @@
+/*
+ * Rings -> lines -> sinks, in order, each record once. The writer thread runs it for its own process; whoever
+ * recovers runs it for a dead one. One thread at a time.
+ *
+ * Sequence: drain_init; then drain_fill and, while it gave something, drain_write until that succeeds;
+ * drain_release. A block that could not be written stays as it is and is tried again: nothing moves before it
+ * is in the file.
+ */
+#ifndef LIBLOG_DRAIN_H
+#define LIBLOG_DRAIN_H
+
+#include "frame.h"
+#include "line.h"
+#include "ring_file.h"
+#include "sink_file.h"
+
+enum {
+    DRAIN_BLOCK_BYTES = 65536, /* a block is written when it has grown to this */
+    DRAIN_BUFFER_BYTES = DRAIN_BLOCK_BYTES + 2 * RECORD_BYTES_MAX,
+};
+
+/* Where one ring is being read. */
+struct drain_cursor {
+    struct ring *ring;
+    uint64_t position;         /* up to here it is in the block */
+    uint64_t head;             /* as seen at the beginning of this filling */
+    const struct frame *frame; /* the next one, or NULL: none up to the cut */
+    uint64_t announced[RING_LEVELS];
+};
+
+struct drain_counters {
+    uint64_t records, bytes, dropped, truncated, lost_bytes, copies_failed;
+};
+
+struct drain {
+    struct ring_file *file;
+    struct sink *log;
+    struct sink *errors; /* NULL: no errors file */
+    struct record_run run;
+    struct record_site **sites; /* by entry / 8; reserved, touched as far as used */
+    struct frame_view *view;
+    char *memory;
+    struct bytes block, copies;
+    bool has_copies_target;
+    struct drain_cursor *cursor;
+    uint32_t cursor_count;
+    uint64_t first_seq, next_seq;
+    uint64_t dropped_in_block;
+    uint32_t records_in_block;
+    int64_t last_time_ns;
+    bool closes; /* the block ends with the last record */
+    struct drain_counters counters;
+};
+
+/* 0 or LL_ENOMEM. Everything is borrowed. */
+int drain_init(struct drain *drain, struct ring_file *file, struct sink *log, struct sink *errors);
+void drain_release(struct drain *drain);
+
+/* Takes records stamped up to `cut` into the block until it is full. Returns how many it holds (0: nothing is
+ * left). */
+uint32_t drain_fill(struct drain *drain, uint64_t cut);
+
+/* Adds a record of the library's own to the block. With `closes` it is the last there will be. */
+void drain_mark(struct drain *drain, const struct record_mark *mark, int64_t unix_ns, bool closes);
+
+/*
+ * Writes the block; the log's write lock is held (or there is none). 0; or a negative errno, nothing has
+ * moved.
+ */
+int drain_write(struct drain *drain);
+
+/* Whether a ring has anything that is not in the block. */
+bool drain_is_behind(const struct drain *drain);
+
+#endif

@@ -1,0 +1,114 @@
+/*
+ * One call in the ring: its values, raw. Made by the caller (frame_pack), read by the writer or by whoever
+ * finishes a dead process's work (frame_read), who believes nothing in it.
+ *
+ *   struct frame | context | [place] | [message] | fields                                 (each padded to 8)
+ *
+ *   context   five texts of struct frame_context: request id, trace id, span id, endpoint, user
+ *   place     a site entry without keys, where the site is not in the table (FRAME_PLACE)
+ *   message   where it is not in the table (FRAME_MESSAGE): size and bytes
+ *   fields    with FRAME_KEYS: struct frame_key, key, value; else values only, in the order of the site's
+ * keys value     8 bytes for a number; size and bytes for a text (size FRAME_NULL: null); nothing for a
+ * secret
+ */
+#ifndef LIBLOG_FRAME_H
+#define LIBLOG_FRAME_H
+
+#include "ring.h"
+#include "site.h"
+
+enum {
+    FRAME_PLACE = 1,
+    FRAME_MESSAGE = 2,
+    FRAME_KEYS = 4,
+    FRAME_CUT = 8,           /* something was cut to fit */
+    FRAME_FIELDS_MAX = 1024, /* more are left out, and the record is marked truncated */
+    FRAME_BYTES_MAX = 80 * 1024,
+    FRAME_CONTEXT_BYTES_MAX = 1024,
+};
+#define FRAME_NULL  0xffffffffu
+#define FRAME_STAMP 0x5a17c0deu
+
+struct frame {
+    uint32_t size;  /* of the whole frame, a multiple of 8 */
+    uint32_t stamp; /* its position in the ring / 8, exclusive-or FRAME_STAMP: bytes of an earlier round do
+                       not have it */
+    uint64_t ticks;
+    uint32_t entry; /* of the site's table, or 0 */
+    uint32_t thread;
+    uint16_t field_count;
+    uint16_t context_size; /* a multiple of 8 */
+    uint8_t level;
+    uint8_t flags;
+    uint16_t reserved;
+};
+
+struct frame_key {
+    uint8_t type;
+    uint8_t reserved;
+    uint16_t size;
+};
+
+/* The sizes of the texts that follow it, in the order of the record's keys. */
+enum frame_context_text {
+    CONTEXT_REQUEST_ID,
+    CONTEXT_TRACE_ID,
+    CONTEXT_SPAN_ID,
+    CONTEXT_ENDPOINT,
+    CONTEXT_USER,
+    CONTEXT_TEXTS
+};
+struct frame_context {
+    uint16_t size[CONTEXT_TEXTS];
+};
+
+/* --- the caller's side
+ * --------------------------------------------------------------------------------------- */
+
+struct frame_call {
+    const ll_site *site;
+    const struct site_shape *shape; /* NULL: written out in full */
+    const char *message;
+    const ll_field *fields;
+    size_t count;
+    const void *context; /* packed, context_size bytes (a multiple of 8) */
+    size_t context_size;
+    uint64_t ticks;
+    uint32_t thread;
+};
+
+/*
+ * Packs a call into the ring and publishes it. 0; or -1, nothing published, when there is no room for
+ * *ret_needed bytes (a record that no ring of this size could hold is cut before).
+ */
+int frame_pack(struct ring_producer *producer, const struct frame_call *call, uint64_t *ret_needed);
+
+/* --- the reader's side
+ * --------------------------------------------------------------------------------------- */
+
+struct frame_value {
+    struct slice key; /* of a field written out in full */
+    uint8_t type;     /* enum ll_type; LL_TYPE_NULL for a null text */
+    uint64_t number;
+    struct slice text;
+};
+
+struct frame_view {
+    const struct frame *frame;
+    struct slice place;   /* the entry of FRAME_PLACE */
+    struct slice message; /* of FRAME_MESSAGE */
+    struct slice context[CONTEXT_TEXTS];
+    struct frame_value value[FRAME_FIELDS_MAX];
+    uint32_t value_count;
+};
+
+/*
+ * Looks at the frame at `position` of which `available` bytes are published. NULL when it cannot be one.
+ */
+const struct frame *frame_at(const struct ring *ring, uint64_t position, uint64_t available);
+
+/* Reads it in full; `site` are the keys of its entry (key_count 0 with FRAME_KEYS). False when it cannot be
+ * believed. */
+bool frame_read(const struct frame *frame, const struct site_view *site, struct frame_view *ret_view);
+
+#endif

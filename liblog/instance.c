@@ -1,0 +1,408 @@
+#include "instance.h"
+
+#include "caller.h"
+#include "liblog/base/uuid.h"
+#include "problem.h"
+#include "settings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { ARENA_BYTES = 1 << 20, CLOSE_CALLERS_NS_MAX = 1000000000 };
+
+uint32_t ll_state_off;
+
+static struct instance *current; /* atomic */
+static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER;
+static struct levels levels;    /* under `life` */
+static uint32_t levels_version; /* under `life`; ll_state_off is twice this */
+static uint64_t last_epoch;     /* under `life` */
+static char run_id[UUID_TEXT_SIZE + 1];
+static uint64_t next_seq = 1;   /* of run_id: goes on over close and open */
+static ll_config forked_config; /* what a child opens at its first call */
+static bool forked;
+
+struct instance *instance_current(void)
+{
+    return __atomic_load_n(&current, __ATOMIC_ACQUIRE);
+}
+
+void instance_lock(void)
+{
+    pthread_mutex_lock(&life);
+}
+
+void instance_unlock(void)
+{
+    pthread_mutex_unlock(&life);
+}
+
+/* --- levels
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+/* Every site looks again at its next call. */
+static void levels_changed(void)
+{
+    levels_version++;
+    __atomic_store_n(&ll_state_off, levels_version << 1, __ATOMIC_RELEASE);
+}
+
+bool instance_site_is_on(struct instance *instance, ll_site *site)
+{
+    uint32_t off = __atomic_load_n(&ll_state_off, __ATOMIC_ACQUIRE);
+    uint32_t state = __atomic_load_n(&site->state, __ATOMIC_RELAXED);
+    if (__builtin_expect(state == (off | 1), 1))
+        return true;
+    if (state == off)
+        return false;
+    (void)instance;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    instance_lock();
+    bool on = (int)site->level >= (int)levels_of(&levels, site->logger);
+    __atomic_store_n(&site->state, levels_version << 1 | on, __ATOMIC_RELAXED);
+    instance_unlock();
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return on;
+}
+
+int ll_set_level(const char *logger, ll_level level)
+{
+    if ((int)level < 0 || level > LL_LEVEL_OFF)
+        return LL_EINVAL;
+    instance_lock();
+    int error = levels_set(&levels, logger, level);
+    if (!error)
+        levels_changed();
+    instance_unlock();
+    return error;
+}
+
+/* --- rings in a file, or in memory
+ * --------------------------------------------------------------------------------------- */
+
+static void fill_identity(struct ring_identity *identity, const ll_config *config,
+                          const struct folder *folder)
+{
+    *identity = (struct ring_identity){.ring_bytes = config->ring_bytes,
+                                       .pid = (uint32_t)getpid(),
+                                       .source_level = (uint32_t)config->source_level,
+                                       .marks = config->marks};
+    memcpy(identity->boot_id, folder->boot_id, sizeof identity->boot_id);
+    snprintf(identity->run_id, sizeof identity->run_id, "%s", run_id);
+    snprintf(identity->parent_run_id, sizeof identity->parent_run_id, "%s", config->parent_run_id);
+    snprintf(identity->service, sizeof identity->service, "%s", config->service);
+    snprintf(identity->environment, sizeof identity->environment, "%s", config->environment);
+}
+
+static bool is_stream(const char *file)
+{
+    return strcmp(file, "stdout") == 0 || strcmp(file, "stderr") == 0;
+}
+
+/* The folder gets its log first, so that it can have the log's mode and group. */
+static int open_folder(struct writer *w, const ll_config *config)
+{
+    struct ring_target unused;
+    if (is_stream(config->file) && !*config->ring_dir)
+        return -ENOTSUP;
+    sink_prepare(&w->log, &unused);
+    return folder_open(&w->folder, config->file, config->ring_dir, true);
+}
+
+static int make_in_file(struct writer *w, const ll_config *config)
+{
+    struct ring_identity identity;
+    struct stat st;
+    char name[96];
+    int error = open_folder(w, config);
+    if (error)
+        return error;
+    snprintf(name, sizeof name, "%s.%llu", run_id, (unsigned long long)last_epoch);
+    folder_path(&w->folder, name, ".ring", w->ring_path, sizeof w->ring_path);
+    folder_path(&w->folder, name, ".new", w->new_path, sizeof w->new_path);
+    mode_t mode = stat(config->file, &st) == 0 ? st.st_mode & 0660 : 0600;
+    int fd = open(w->new_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (fd < 0)
+        return -errno;
+    fill_identity(&identity, config, &w->folder);
+    error = ring_file_make(&w->file, fd, &identity);
+    if (error) {
+        close(fd);
+        unlink(w->new_path);
+    }
+    return error;
+}
+
+static int make_in_memory(struct writer *w, const ll_config *config)
+{
+    struct ring_identity identity;
+    folder_close(&w->folder);
+    w->ring_path[0] = '\0';
+    int fd = os_memory_file("liblog");
+    if (fd < 0)
+        return LL_ESYSTEM;
+    fill_identity(&identity, config, &w->folder);
+    int error = ring_file_make(&w->file, fd, &identity);
+    if (error)
+        close(fd);
+    return error ? LL_ENOMEM : LL_OK;
+}
+
+static int make_rings(struct writer *w, const ll_config *config)
+{
+    w->folder.lock_fd = -1;
+    w->health.ring = LL_RING_FILE;
+    if (make_in_file(w, config) == 0)
+        return LL_OK;
+    w->health.ring = LL_RING_MEMORY;
+    return make_in_memory(w, config);
+}
+
+/* --- open and close
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+static void instance_free(struct instance *instance)
+{
+    int fd = instance->writer.file.fd;
+    ring_file_release(&instance->writer.file);
+    close(fd);
+    folder_close(&instance->writer.folder);
+    sink_release(&instance->writer.log);
+    sink_release(&instance->writer.errors);
+    os_unmap(instance->arena.memory, instance->arena.size);
+    pthread_mutex_destroy(&instance->sites_mutex);
+    os_unmap(instance, sizeof *instance);
+}
+
+static int instance_new(const ll_config *config, struct instance **ret_instance)
+{
+    void *memory, *arena;
+    if (os_reserve(sizeof(struct instance), &memory))
+        return LL_ENOMEM;
+    struct instance *instance = memory;
+    if (os_reserve(ARENA_BYTES, &arena)) {
+        os_unmap(memory, sizeof *instance);
+        return LL_ENOMEM;
+    }
+    instance->config = *config;
+    instance->arena = (struct site_arena){.memory = arena, .size = ARENA_BYTES};
+    instance->epoch = ++last_epoch;
+    pthread_mutex_init(&instance->sites_mutex, NULL);
+    sink_init(&instance->writer.log, config->file);
+    sink_init(&instance->writer.errors, config->error_file);
+    instance->writer.has_errors = *config->error_file != '\0';
+    *ret_instance = instance;
+    return LL_OK;
+}
+
+static void first_progress(struct ring_file *file)
+{
+    struct ticks_anchor anchor;
+    ticks_anchor_init(&anchor);
+    ring_file_set_anchor(file, &anchor);
+    file->progress->next_seq[0] = file->progress->next_seq[1] = next_seq;
+}
+
+static int make_run_id(ll_problem *problem)
+{
+    uint8_t uuid[UUID_SIZE];
+    if (*run_id)
+        return LL_OK;
+    if (uuid7_now(uuid))
+        return problem_set(problem, LL_ESYSTEM, "the kernel gives no random bytes for a run id");
+    uuid_to_text(run_id, uuid);
+    next_seq = 1;
+    return LL_OK;
+}
+
+static int open_locked(const ll_config *config, ll_problem *problem)
+{
+    struct instance *instance;
+    int error = make_run_id(problem);
+    if (!error)
+        error = instance_new(config, &instance);
+    if (error)
+        return error;
+    error = make_rings(&instance->writer, config);
+    if (error) {
+        instance->writer.file.fd = -1;
+        instance_free(instance);
+        return problem_set(problem, error, "no memory for the rings of the log: %s", ll_strerror(error));
+    }
+    first_progress(&instance->writer.file);
+    error = writer_start(&instance->writer);
+    if (error) {
+        unlink(instance->writer.new_path);
+        instance_free(instance);
+        return problem_set(problem, error, "the log's writer cannot be started: %s", ll_strerror(error));
+    }
+    levels_parse(&levels, config->level, NULL);
+    __atomic_store_n(&current, instance, __ATOMIC_RELEASE);
+    levels_changed();
+    return LL_OK;
+}
+
+/* --- fork
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
+
+static void before_fork(void)
+{
+    instance_lock();
+}
+
+static void after_fork_in_parent(void)
+{
+    instance_unlock();
+}
+
+/* The child has no writer and must not touch the parent's rings: it gets a run and rings of its own at its
+ * first call. */
+static void after_fork_in_child(void)
+{
+    struct instance *parent = current;
+    if (parent) {
+        forked_config = parent->config;
+        snprintf(forked_config.parent_run_id, sizeof forked_config.parent_run_id, "%s", run_id);
+        forked = true;
+        run_id[0] = '\0';
+        current = NULL;
+        levels_changed();
+    }
+    callers_forget_others();
+    pthread_mutex_init(&life, NULL);
+}
+
+struct instance *instance_after_fork(void)
+{
+    if (!forked)
+        return NULL;
+    forked = false;
+    open_locked(&forked_config, NULL);
+    return current;
+}
+
+/* --- the public calls
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+static void install_fork_handlers(void)
+{
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+int ll_open_sized(const ll_config *config, size_t size, ll_problem *ret_problem)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    ll_config checked;
+    pthread_once(&once, install_fork_handlers);
+    ll_config_init(&checked);
+    memcpy(&checked, config, size < sizeof checked ? size : sizeof checked);
+    int error = settings_check(&checked, ret_problem);
+    if (error)
+        return error;
+    instance_lock();
+    forked = false;
+    if (current)
+        error = problem_set(ret_problem, LL_EOPEN, "the log is open already, on %s; close it first",
+                            current->config.file);
+    else
+        error = open_locked(&checked, ret_problem);
+    instance_unlock();
+    return error;
+}
+
+/* The file stays mapped as long as a call that began before may still be writing into it. */
+void ll_close(void)
+{
+    instance_lock();
+    struct instance *instance = current;
+    __atomic_store_n(&current, NULL, __ATOMIC_SEQ_CST);
+    forked = false;
+    levels_changed();
+    instance_unlock();
+    if (!instance)
+        return;
+    os_barrier();
+    bool left = callers_have_left(instance, CLOSE_CALLERS_NS_MAX);
+    writer_stop(&instance->writer);
+    next_seq = instance->writer.file.progress->next_seq[ring_file_parity(&instance->writer.file)];
+    if (left)
+        instance_free(instance);
+}
+
+/* exit() and the end of main: after the program's own atexit handlers, whose records are still taken. */
+__attribute__((destructor)) static void close_at_exit(void)
+{
+    ll_close();
+}
+
+int ll_flush(int timeout_ms)
+{
+    struct instance *instance = instance_current();
+    if (!instance)
+        return LL_ECLOSED;
+    int64_t timeout_ns = (int64_t)(timeout_ms < 0 ? 0 : timeout_ms) * 1000000;
+    return writer_wait(&instance->writer, ticks_now(ticks_use_counter()), timeout_ns) ? LL_ETIMEOUT : LL_OK;
+}
+
+void ll_reopen(void)
+{
+    struct instance *instance = instance_current();
+    if (!instance)
+        return;
+    __atomic_store_n(&instance->writer.log.reopen, true, __ATOMIC_RELEASE);
+    __atomic_store_n(&instance->writer.errors.reopen, true, __ATOMIC_RELEASE);
+}
+
+const char *ll_run_id(void)
+{
+    return run_id;
+}
+
+const char *ll_version(void)
+{
+    return LIBLOG_VERSION;
+}
+
+static uint64_t dropped_in_rings(const struct instance *instance)
+{
+    const struct ring_file *file = &instance->writer.file;
+    uint64_t dropped = __atomic_load_n(&instance->dropped_without_ring, __ATOMIC_RELAXED);
+    uint32_t segments = __atomic_load_n(&file->segment_count, __ATOMIC_ACQUIRE);
+    for (uint32_t i = 0; i < segments; i++)
+        for (int depth = 0; depth < RING_FILE_DEPTHS; depth++)
+            for (int level = 0; level < RING_LEVELS; level++)
+                dropped +=
+                    __atomic_load_n(&file->segment[i].ring[depth].control->dropped[level], __ATOMIC_RELAXED);
+    return dropped;
+}
+
+void ll_health_get_sized(ll_health *ret_health, size_t size)
+{
+    ll_health health = {0};
+    instance_lock();
+    struct instance *instance = current;
+    if (instance) {
+        const struct writer *w = &instance->writer;
+        health = w->health;
+        health.stalled = __atomic_load_n(&w->stalled, __ATOMIC_ACQUIRE);
+        health.records = __atomic_load_n(&w->drain.counters.records, __ATOMIC_RELAXED);
+        health.bytes = __atomic_load_n(&w->drain.counters.bytes, __ATOMIC_RELAXED);
+        health.truncated = __atomic_load_n(&w->drain.counters.truncated, __ATOMIC_RELAXED);
+        health.dropped = dropped_in_rings(instance);
+        health.reopens = __atomic_load_n(&w->log.reopens, __ATOMIC_RELAXED);
+    }
+    instance_unlock();
+    memset(ret_health, 0, size);
+    memcpy(ret_health, &health, size < sizeof health ? size : sizeof health);
+}

@@ -1,0 +1,38 @@
+/*
+ * One open log: its rings, its writer, its levels. There is one for the process; callers find it through
+ * instance_current and may use it between caller_enter and caller_leave.
+ */
+#ifndef LIBLOG_INSTANCE_H
+#define LIBLOG_INSTANCE_H
+
+#include "levels.h"
+#include "site.h"
+#include "writer.h"
+
+#include <pthread.h>
+
+struct instance {
+    ll_config config;
+    struct writer writer;
+    struct site_arena arena;
+    pthread_mutex_t sites_mutex;   /* the table and the arena; taken with all signals blocked */
+    uint64_t epoch;                /* of its ring file; no two in one process are equal */
+    uint64_t dropped_without_ring; /* atomic */
+    uint32_t free_segment[RING_FILE_SEGMENTS_MAX]; /* segments whose thread has ended */
+    uint32_t free_count;
+};
+
+/* The open log, or NULL. */
+struct instance *instance_current(void);
+
+/* Under the life lock, which callers take too when they get or give back a ring. */
+void instance_lock(void);
+void instance_unlock(void);
+
+/* After a fork, in the child: opens the log anew, as the parent had it, at the child's first call. */
+struct instance *instance_after_fork(void);
+
+/* Whether the site's level is on now; renews the site's state. */
+bool instance_site_is_on(struct instance *instance, ll_site *site);
+
+#endif

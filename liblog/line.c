@@ -1,0 +1,482 @@
+#include "line.h"
+
+#include "liblog/base/json.h"
+#include "liblog/base/number.h"
+#include "liblog/base/time_text.h"
+
+#include <liblog/record.h>
+#include <stdlib.h>
+
+static const char *const level_names[] = {"TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"};
+
+const char *record_level_name(unsigned level)
+{
+    return level < sizeof level_names / sizeof level_names[0] ? level_names[level] : "CRITICAL";
+}
+
+static void add_member(struct bytes *b, const char *key, struct slice text)
+{
+    bytes_add_char(b, ',');
+    json_add_string(b, slice_of(key));
+    bytes_add_char(b, ':');
+    json_add_string(b, text);
+}
+
+static void add_member_if_any(struct bytes *b, const char *key, struct slice text)
+{
+    if (text.size)
+        add_member(b, key, text);
+}
+
+/* The part of the builder that was added since `from`. */
+static struct slice since(const struct bytes *b, size_t from)
+{
+    return slice_from(b->data + from, b->size - from);
+}
+
+/* --- what does not change from call to call
+ * -------------------------------------------------------------------- */
+
+int record_run_init(struct record_run *run, const struct ring_identity *identity)
+{
+    struct bytes b;
+    size_t capacity = JSON_ESCAPE_GROWTH_MAX * sizeof *identity + 256;
+    *run = (struct record_run){.memory = malloc(capacity), .source_level = identity->source_level};
+    if (!run->memory)
+        return LL_ENOMEM;
+    bytes_init(&b, run->memory, capacity);
+    add_member(&b, LL_KEY_SERVICE, slice_of(identity->service));
+    add_member_if_any(&b, LL_KEY_ENVIRONMENT, slice_of(identity->environment));
+    BYTES_LITERAL(&b, ",\"" LL_KEY_LOGGER "\":");
+    run->service = since(&b, 0);
+    size_t from = b.size;
+    add_member(&b, LL_KEY_RUN_ID, slice_of(identity->run_id));
+    add_member_if_any(&b, LL_KEY_PARENT_RUN_ID, slice_of(identity->parent_run_id));
+    BYTES_LITERAL(&b, ",\"" LL_KEY_SEQ "\":");
+    run->run = since(&b, from);
+    from = b.size;
+    BYTES_LITERAL(&b, ",\"" LL_KEY_PID "\":");
+    json_add_u64(&b, identity->pid);
+    BYTES_LITERAL(&b, ",\"" LL_KEY_TID "\":");
+    run->pid = since(&b, from);
+    return LL_OK;
+}
+
+void record_run_release(struct record_run *run)
+{
+    free(run->memory);
+    *run = (struct record_run){0};
+}
+
+static void add_head(struct bytes *b, const struct record_run *run, unsigned level, struct slice logger)
+{
+    BYTES_LITERAL(b, "\",\"" LL_KEY_LEVEL "\":\"");
+    bytes_add(b, slice_of(record_level_name(level)));
+    bytes_add_char(b, '"');
+    bytes_add(b, run->service);
+    json_add_string(b, logger);
+    BYTES_LITERAL(b, ",\"" LL_KEY_MESSAGE "\":");
+}
+
+static struct slice base_name(struct slice path)
+{
+    size_t skip = path.size;
+    while (skip > 0 && path.data[skip - 1] != '/')
+        skip--;
+    return slice_from(path.data + skip, path.size - skip);
+}
+
+static void add_source(struct bytes *b, const struct site_view *view)
+{
+    BYTES_LITERAL(b, ",\"" LL_KEY_SOURCE "\":{\"file\":");
+    json_add_string(b, base_name(view->file));
+    BYTES_LITERAL(b, ",\"line\":");
+    json_add_u64(b, view->line);
+    BYTES_LITERAL(b, ",\"function\":");
+    json_add_string(b, view->function);
+    bytes_add_char(b, '}');
+}
+
+static bool is_exception(unsigned type)
+{
+    return type >= LL_TYPE_EXCEPTION_TYPE && type <= LL_TYPE_EXCEPTION_MESSAGE;
+}
+
+static bool later_key_equal(const struct site_view *view, uint32_t i, const char *text)
+{
+    struct slice key = slice_from(text, view->key[i].size);
+    text += key.size;
+    for (uint32_t k = i + 1; k < view->key_count; k++) {
+        if (!is_exception(view->key[k].type) && slice_equal(key, slice_from(text, view->key[k].size)))
+            return true;
+        text += view->key[k].size;
+    }
+    return false;
+}
+
+static void add_keys(struct bytes *b, struct record_site *site)
+{
+    const char *text = site->view.key_text;
+    for (uint32_t i = 0; i < site->view.key_count; i++) {
+        size_t from = b->size;
+        json_add_string(b, slice_from(text, site->view.key[i].size));
+        bytes_add_char(b, ':');
+        site->key[i] = (struct record_key){since(b, from), later_key_equal(&site->view, i, text)};
+        text += site->view.key[i].size;
+    }
+}
+
+static size_t site_text_bytes(const struct record_run *run, const struct site_view *view)
+{
+    size_t raw = view->logger.size + view->file.size + view->function.size + view->message.size;
+    for (uint32_t i = 0; i < view->key_count; i++)
+        raw += view->key[i].size + 3u;
+    return run->service.size + JSON_ESCAPE_GROWTH_MAX * raw + 256;
+}
+
+struct record_site *record_site_new(const struct record_run *run, const struct site_view *view)
+{
+    struct bytes b;
+    size_t keys = view->key_count * sizeof(struct record_key);
+    size_t capacity = site_text_bytes(run, view);
+    struct record_site *site = malloc(sizeof *site + keys + capacity);
+    if (!site)
+        return NULL;
+    *site = (struct record_site){.view = *view, .key = (struct record_key *)(site + 1)};
+    bytes_init(&b, (char *)(site + 1) + keys, capacity);
+    add_head(&b, run, view->level, view->logger);
+    site->head = since(&b, 0);
+    size_t from = b.size;
+    if (view->has_message)
+        json_add_string(&b, view->message);
+    site->message = since(&b, from);
+    from = b.size;
+    if (view->level >= run->source_level)
+        add_source(&b, view);
+    site->source = since(&b, from);
+    add_keys(&b, site);
+    return site;
+}
+
+void record_site_free(struct record_site *site)
+{
+    free(site);
+}
+
+/* --- one record
+ * ------------------------------------------------------------------------------------------------ */
+
+/* How much of it is written: all, or less when it would be over the limit. */
+struct limits {
+    size_t text_max; /* of each string value, before escaping */
+    uint32_t field_count;
+    bool truncated;
+};
+
+static void add_time(struct bytes *b, int64_t unix_ns)
+{
+    BYTES_LITERAL(b, "{\"" LL_KEY_TIMESTAMP "\":\"");
+    char *room = bytes_room(b, TIME_TEXT_SIZE);
+    if (!room)
+        return;
+    time_to_text(room, unix_ns);
+    bytes_advance(b, TIME_TEXT_SIZE);
+}
+
+static void add_text(struct bytes *b, struct slice text, const struct limits *limits)
+{
+    if (text.size > limits->text_max)
+        text.size = utf8_cut(text, limits->text_max);
+    json_add_string(b, text);
+}
+
+static void add_hex(struct bytes *b, struct slice bytes, const struct limits *limits)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t size = 2 * bytes.size > limits->text_max ? limits->text_max / 2 : bytes.size;
+    bytes_add_char(b, '"');
+    char *room = bytes_room(b, 2 * size);
+    for (size_t i = 0; room && i < size; i++) {
+        *room++ = digits[(unsigned char)bytes.data[i] >> 4];
+        *room++ = digits[(unsigned char)bytes.data[i] & 15];
+    }
+    if (room)
+        bytes_advance(b, 2 * size);
+    bytes_add_char(b, '"');
+}
+
+enum { RAW_JSON_DEPTH_MAX = 64 };
+
+/* A newline inside raw JSON is white space there, but would end the line here. */
+static void add_raw_json(struct bytes *b, struct slice text, const struct limits *limits)
+{
+    if (text.size > limits->text_max || !json_is_valid(text, RAW_JSON_DEPTH_MAX)) {
+        add_text(b, text, limits);
+        return;
+    }
+    char *room = bytes_room(b, text.size);
+    for (size_t i = 0; room && i < text.size; i++)
+        room[i] = (unsigned char)text.data[i] < 0x20 ? ' ' : text.data[i];
+    if (room)
+        bytes_advance(b, text.size);
+}
+
+static double number_as_double(uint64_t bits)
+{
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static void add_float(struct bytes *b, double value)
+{
+    char *room = bytes_room(b, NUMBER_DOUBLE_CHARS_MAX);
+    if (room)
+        bytes_advance(b, (size_t)(number_from_float(room, (float)value) - room));
+}
+
+static void add_time_value(struct bytes *b, int64_t unix_ns)
+{
+    char text[TIME_TEXT_SIZE];
+    time_to_text(text, unix_ns);
+    bytes_add_char(b, '"');
+    bytes_add(b, slice_from(text, sizeof text));
+    bytes_add_char(b, '"');
+}
+
+static void add_number(struct bytes *b, const struct frame_value *value)
+{
+    switch (value->type) {
+    case LL_TYPE_BOOL:
+        bytes_add(b, value->number ? SLICE("true") : SLICE("false"));
+        break;
+    case LL_TYPE_I64:
+        json_add_i64(b, (int64_t)value->number);
+        break;
+    case LL_TYPE_U64:
+        json_add_u64(b, value->number);
+        break;
+    case LL_TYPE_DOUBLE:
+        json_add_double(b, number_as_double(value->number));
+        break;
+    case LL_TYPE_FLOAT:
+        add_float(b, number_as_double(value->number));
+        break;
+    case LL_TYPE_TIME:
+        add_time_value(b, (int64_t)value->number);
+        break;
+    case LL_TYPE_DURATION:
+        json_add_double(b, (double)(int64_t)value->number / 1e9);
+        break;
+    default:
+        BYTES_LITERAL(b, "null");
+    }
+}
+
+static void add_value(struct bytes *b, const struct frame_value *value, const struct limits *limits)
+{
+    switch (value->type) {
+    case LL_TYPE_STRING:
+        add_text(b, value->text, limits);
+        break;
+    case LL_TYPE_BYTES:
+        add_hex(b, value->text, limits);
+        break;
+    case LL_TYPE_JSON:
+        add_raw_json(b, value->text, limits);
+        break;
+    case LL_TYPE_SECRET:
+        BYTES_LITERAL(b, "\"[redacted]\"");
+        break;
+    default:
+        add_number(b, value);
+    }
+}
+
+static bool value_is_shadowed(const struct frame_view *frame, uint32_t i, uint32_t count)
+{
+    for (uint32_t k = i + 1; k < count; k++)
+        if (!is_exception(frame->value[k].type) && slice_equal(frame->value[i].key, frame->value[k].key))
+            return true;
+    return false;
+}
+
+/* `,"fields":{` before the first, `,` before the others. */
+static void add_separator(struct bytes *b, bool *is_first)
+{
+    if (*is_first)
+        BYTES_LITERAL(b, ",\"" LL_KEY_FIELDS "\":{");
+    else
+        bytes_add_char(b, ',');
+    *is_first = false;
+}
+
+static void add_fields(struct bytes *b, const struct record_site *site, const struct frame_view *frame,
+                       const struct limits *limits)
+{
+    bool has_keys = frame->frame->flags & FRAME_KEYS, is_first = true;
+    for (uint32_t i = 0; i < limits->field_count; i++) {
+        const struct frame_value *value = &frame->value[i];
+        if (is_exception(value->type) || value->type == LL_TYPE_END)
+            continue;
+        if (has_keys ? value_is_shadowed(frame, i, limits->field_count) : site->key[i].shadowed)
+            continue;
+        add_separator(b, &is_first);
+        if (has_keys) {
+            json_add_string(b, value->key);
+            bytes_add_char(b, ':');
+        } else {
+            bytes_add(b, site->key[i].text);
+        }
+        add_value(b, value, limits);
+    }
+    if (!is_first)
+        bytes_add_char(b, '}');
+}
+
+static const struct frame_value *exception_part(const struct frame_view *frame, unsigned type)
+{
+    for (uint32_t i = frame->value_count; i-- > 0;)
+        if (frame->value[i].type == type)
+            return &frame->value[i];
+    return NULL;
+}
+
+static void add_exception(struct bytes *b, const struct frame_view *frame, const struct limits *limits)
+{
+    const struct frame_value *type = exception_part(frame, LL_TYPE_EXCEPTION_TYPE);
+    const struct frame_value *message = exception_part(frame, LL_TYPE_EXCEPTION_MESSAGE);
+    const struct frame_value *code = exception_part(frame, LL_TYPE_EXCEPTION_CODE);
+    if (!type)
+        return;
+    BYTES_LITERAL(b, ",\"" LL_KEY_EXCEPTION "\":{\"type\":");
+    add_text(b, type->text, limits);
+    if (message) {
+        BYTES_LITERAL(b, ",\"message\":");
+        add_text(b, message->text, limits);
+    }
+    if (code) {
+        BYTES_LITERAL(b, ",\"code\":");
+        add_text(b, code->text, limits);
+    }
+    bytes_add_char(b, '}');
+}
+
+static void add_context(struct bytes *b, const struct frame_view *frame)
+{
+    static const char *const keys[CONTEXT_TEXTS] = {LL_KEY_REQUEST_ID, LL_KEY_TRACE_ID, LL_KEY_SPAN_ID,
+                                                    LL_KEY_ENDPOINT, LL_KEY_USER};
+    for (int i = 0; frame->frame->context_size && i < CONTEXT_TEXTS; i++)
+        add_member_if_any(b, keys[i], frame->context[i]);
+}
+
+static void add_record(struct bytes *b, const struct record_run *run, const struct record_site *site,
+                       const struct frame_view *frame, uint64_t seq, int64_t unix_ns,
+                       const struct limits *limits)
+{
+    add_time(b, unix_ns);
+    bytes_add(b, site->head);
+    if (frame->frame->flags & FRAME_MESSAGE || site->message.size > limits->text_max)
+        add_text(b, frame->frame->flags & FRAME_MESSAGE ? frame->message : site->view.message, limits);
+    else
+        bytes_add(b, site->message);
+    bytes_add(b, run->run);
+    json_add_u64(b, seq);
+    add_context(b, frame);
+    add_exception(b, frame, limits);
+    bytes_add(b, run->pid);
+    json_add_u64(b, frame->frame->thread);
+    bytes_add(b, site->source);
+    add_fields(b, site, frame, limits);
+    if (limits->truncated)
+        BYTES_LITERAL(b, ",\"" LL_KEY_TRUNCATED "\":true");
+    BYTES_LITERAL(b, "}\n");
+}
+
+/* The longest texts that fit, then, when even none do, the most fields: both by halving what is still open.
+ */
+static bool fits(struct bytes *b, size_t from, const struct record_run *run, const struct record_site *site,
+                 const struct frame_view *frame, uint64_t seq, int64_t unix_ns, const struct limits *limits)
+{
+    bytes_cut(b, from);
+    add_record(b, run, site, frame, seq, unix_ns, limits);
+    return !b->overflow;
+}
+
+static void add_cut(struct bytes *b, size_t from, const struct record_run *run,
+                    const struct record_site *site, const struct frame_view *frame, uint64_t seq,
+                    int64_t unix_ns)
+{
+    struct limits limits = {.field_count = frame->value_count, .truncated = true};
+    while (!fits(b, from, run, site, frame, seq, unix_ns, &limits) && limits.field_count > 0)
+        limits.field_count /= 2;
+    size_t low = 0, high = RECORD_BYTES_MAX;
+    while (high - low > 1) {
+        limits.text_max = low + (high - low) / 2;
+        if (fits(b, from, run, site, frame, seq, unix_ns, &limits))
+            low = limits.text_max;
+        else
+            high = limits.text_max;
+    }
+    limits.text_max = low;
+    fits(b, from, run, site, frame, seq, unix_ns, &limits);
+}
+
+bool record_encode(struct bytes *out, const struct record_run *run, const struct record_site *site,
+                   const struct frame_view *frame, uint64_t seq, int64_t unix_ns, bool *ret_truncated)
+{
+    struct limits limits = {SIZE_MAX, frame->value_count, frame->frame->flags & FRAME_CUT};
+    if (out->capacity - out->size < RECORD_BYTES_MAX)
+        return false;
+    struct bytes b;
+    bytes_init(&b, out->data + out->size, RECORD_BYTES_MAX - RECORD_COPY_BYTES);
+    *ret_truncated = limits.truncated;
+    add_record(&b, run, site, frame, seq, unix_ns, &limits);
+    if (b.overflow) {
+        *ret_truncated = true;
+        add_cut(&b, 0, run, site, frame, seq, unix_ns);
+    }
+    bytes_advance(out, b.size);
+    return true;
+}
+
+/* --- the library's own records
+ * ----------------------------------------------------------------------------------- */
+
+static void add_dropped(struct bytes *b, const struct record_mark *mark)
+{
+    BYTES_LITERAL(b, ",\"" LL_KEY_DROPPED "\":{\"count\":");
+    json_add_u64(b, mark->dropped_count);
+    add_member(b, "reason", slice_of(mark->dropped_reason));
+    add_member(b, "level", slice_of(record_level_name(mark->dropped_level)));
+    bytes_add_char(b, '}');
+}
+
+bool record_encode_mark(struct bytes *out, const struct record_run *run, const struct record_mark *mark,
+                        uint64_t seq, int64_t unix_ns)
+{
+    if (out->capacity - out->size < RECORD_BYTES_MAX)
+        return false;
+    add_time(out, unix_ns);
+    add_head(out, run, mark->level, SLICE("liblog"));
+    json_add_string(out, slice_of(mark->message));
+    bytes_add(out, run->run);
+    json_add_u64(out, seq);
+    add_member(out, LL_KEY_MARK, slice_of(mark->mark));
+    if (mark->dropped_count)
+        add_dropped(out, mark);
+    bytes_add(out, run->pid);
+    json_add_u64(out, mark->pid_thread);
+    BYTES_LITERAL(out, "}\n");
+    return !out->overflow;
+}
+
+bool record_copy(struct bytes *out, struct slice line)
+{
+    size_t from = out->size;
+    bytes_add(out, slice_from(line.data, line.size - 2)); /* without "}\n" */
+    BYTES_LITERAL(out, ",\"" LL_KEY_COPY "\":true}\n");
+    if (out->overflow)
+        bytes_cut(out, from);
+    return out->size > from;
+}

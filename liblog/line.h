@@ -1,0 +1,74 @@
+/*
+ * (level, time, place, context, fields) -> the bytes of one line. The only place that knows the format.
+ *
+ * What does not change from call to call is escaped once: of a run in struct record_run, of a call site in
+ * struct record_site. Both are private to the thread that encodes.
+ */
+#ifndef LIBLOG_LINE_H
+#define LIBLOG_LINE_H
+
+#include "frame.h"
+#include "liblog/base/bytes.h"
+#include "ring_file.h"
+
+enum {
+    RECORD_BYTES_MAX = 65536, /* of a line, newline included */
+    RECORD_COPY_BYTES = 16,   /* of these, kept free for what makes a line a copy */
+};
+
+struct record_run {
+    char *memory;         /* owns what the slices show */
+    struct slice service; /* ,"service":"…","environment":"…","logger": */
+    struct slice run;     /* ,"run_id":"…","parent_run_id":"…","seq": */
+    struct slice pid;     /* ,"pid":4711,"tid": */
+    uint32_t source_level;
+};
+
+/* LL_OK or LL_ENOMEM. */
+int record_run_init(struct record_run *run, const struct ring_identity *identity);
+void record_run_release(struct record_run *run);
+
+struct record_key {
+    struct slice text; /* "key": */
+    bool shadowed;     /* a later field of the site has the same key */
+};
+
+struct record_site {
+    struct site_view view;
+    struct slice head;    /* Z","level":"INFO","service":…,"logger":"…","message": */
+    struct slice message; /* "…" with its quotes, of a literal one; else empty */
+    struct slice source;  /* ,"source":{…}; empty below the source level */
+    struct record_key *key;
+};
+
+/* Makes a site's constant parts from its entry, in one allocation. NULL when memory runs out. */
+struct record_site *record_site_new(const struct record_run *run, const struct site_view *view);
+void record_site_free(struct record_site *site);
+
+/* Records that the library makes itself. */
+struct record_mark {
+    const char *mark; /* LL_MARK_… */
+    const char *message;
+    uint8_t level;
+    uint32_t pid_thread;    /* tid */
+    uint64_t dropped_count; /* with mark "dropped" */
+    const char *dropped_reason;
+    uint8_t dropped_level;
+};
+
+/*
+ * Appends one line, cut at its longest strings when it is over the limit. False when `out` has not
+ * RECORD_BYTES_MAX bytes left. *ret_truncated is set when something was cut.
+ */
+bool record_encode(struct bytes *out, const struct record_run *run, const struct record_site *site,
+                   const struct frame_view *frame, uint64_t seq, int64_t unix_ns, bool *ret_truncated);
+
+bool record_encode_mark(struct bytes *out, const struct record_run *run, const struct record_mark *mark,
+                        uint64_t seq, int64_t unix_ns);
+
+/* The errors file's version of a line that stands in another buffer (with its newline). */
+bool record_copy(struct bytes *out, struct slice line);
+
+const char *record_level_name(unsigned level);
+
+#endif

@@ -1,0 +1,324 @@
+#include "recover.h"
+
+#include "drain.h"
+#include "liblog/base/cleanup.h"
+#include "problem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <time.h>
+
+enum { NEW_FILE_SECONDS_MAX = 60 };
+
+/* --- was the block written?
+ * ------------------------------------------------------------------------------------ */
+
+/* A file that the dead process was writing: the log, or what a rotation has made of it in the same folder. */
+static int open_target(const char *log_path, const struct ring_target *target)
+{
+    char path[2 * LL_PATH_SIZE];
+    const char *slash = strrchr(log_path, '/');
+    const char *base = slash ? slash + 1 : log_path;
+    snprintf(path, sizeof path, "%.*s", slash ? (int)(slash - log_path) + 1 : 2, slash ? log_path : "./");
+    size_t folder = strlen(path);
+    DIR *entries = opendir(path);
+    int found = -1;
+    for (struct dirent *entry; entries && found < 0 && (entry = readdir(entries));) {
+        struct stat st;
+        if ((uint64_t)entry->d_ino != target->inode || strncmp(entry->d_name, base, strlen(base)) != 0)
+            continue;
+        snprintf(path + folder, sizeof path - folder, "%s", entry->d_name);
+        found = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+        if (found >= 0 &&
+            (fstat(found, &st) || !S_ISREG(st.st_mode) || (uint64_t)st.st_dev != target->device))
+            cleanup_close(&(int){take_fd(&found)});
+    }
+    if (entries)
+        closedir(entries);
+    return found;
+}
+
+enum { LINE_LOOK_BYTES = 16384 };
+
+static bool contains(const char *text, size_t size, const char *word)
+{
+    size_t word_size = strlen(word);
+    for (size_t i = 0; i + word_size <= size; i++)
+        if (text[i] == word[0] && memcmp(text + i, word, word_size) == 0)
+            return true;
+    return false;
+}
+
+/*
+ * Whether what stands at the offset is a line of this run (or, when it is too short to tell, could be its
+ * beginning): what a ring file says of another file is not believed without it.
+ */
+static bool is_line_of_run(int fd, uint64_t offset, uint64_t end, const char *run_id)
+{
+    static const char beginning[] = "{\"timestamp\":\"";
+    char text[LINE_LOOK_BYTES];
+    ssize_t n = pread(fd, text, sizeof text, (off_t)offset);
+    size_t size = n > 0 ? (size_t)n : 0;
+    if (size > end - offset)
+        size = (size_t)(end - offset);
+    size_t shorter = size < sizeof beginning - 1 ? size : sizeof beginning - 1;
+    if (size == 0 || memcmp(text, beginning, shorter) != 0)
+        return false;
+    return contains(text, size, run_id) || !memchr(text, '\n', size);
+}
+
+enum block_state { BLOCK_WHOLE, BLOCK_MISSING, BLOCK_FRAGMENT };
+
+static enum block_state block_state(int fd, const struct ring_target *target, const char *run_id)
+{
+    struct stat st;
+    char last;
+    if (fd < 0 || fstat(fd, &st) || (uint64_t)st.st_size <= target->offset)
+        return BLOCK_MISSING;
+    uint64_t end = target->offset + target->length;
+    if (!is_line_of_run(fd, target->offset, end, run_id))
+        return BLOCK_MISSING;
+    if ((uint64_t)st.st_size < end)
+        return BLOCK_FRAGMENT;
+    return pread(fd, &last, 1, (off_t)end - 1) == 1 && last == '\n' ? BLOCK_WHOLE : BLOCK_MISSING;
+}
+
+static enum block_state look_at(const char *path, const struct ring_target *target, const char *run_id,
+                                int *ret_fd)
+{
+    *ret_fd = target->length && *path ? open_target(path, target) : -1;
+    return block_state(*ret_fd, target, run_id);
+}
+
+static void cut_at(int fd, uint64_t offset)
+{
+    if (ftruncate(fd, (off_t)offset))
+        return; /* the line stays torn; the block is written again behind it */
+}
+
+/*
+ * The write that was under way when the process died. Whole: the positions move. Not whole: the fragment is
+ * cut off, and copies that came before it are taken back, for both are made again.
+ */
+static void settle_pending(struct ring_file *file, const struct sink *log, const struct sink *errors)
+{
+    const struct ring_note *note = ring_file_pending(file);
+    int _cleanup_close_ log_fd = -1;
+    int _cleanup_close_ errors_fd = -1;
+    if (!note || log->is_stream)
+        return;
+    const char *run_id = file->identity->run_id;
+    enum block_state state = look_at(log->path, &note->target[0], run_id, &log_fd);
+    if (state == BLOCK_WHOLE) {
+        ring_file_commit(file);
+        return;
+    }
+    if (state == BLOCK_FRAGMENT)
+        cut_at(log_fd, note->target[0].offset);
+    if (errors && look_at(errors->path, &note->target[1], run_id, &errors_fd) != BLOCK_MISSING)
+        cut_at(errors_fd, note->target[1].offset);
+}
+
+/* --- one ring
+ * ---------------------------------------------------------------------------------------------------- */
+
+static int write_rest(struct drain *drain)
+{
+    int error = 0;
+    while (!error && drain_fill(drain, UINT64_MAX) > 0)
+        error = drain_write(drain);
+    if (error || drain->file->progress->closed[ring_file_parity(drain->file)])
+        return error;
+    struct record_mark mark = {.mark = LL_MARK_RECOVERED,
+                               .message = "the process died; its log was finished by another",
+                               .level = LL_LEVEL_WARNING,
+                               .pid_thread = drain->file->identity->pid};
+    drain_mark(drain, &mark, os_realtime_ns(), true);
+    return drain_write(drain);
+}
+
+static int finish_ring(struct ring_file *file, struct sink *log, struct sink *errors, ll_recovered *recovered)
+{
+    struct drain drain;
+    settle_pending(file, log, errors);
+    int error = drain_init(&drain, file, log, errors);
+    if (error)
+        return error;
+    error = write_rest(&drain) ? LL_EIO : LL_OK;
+    recovered->records += drain.counters.records;
+    recovered->lost_bytes += drain.counters.lost_bytes;
+    drain_release(&drain);
+    return error;
+}
+
+struct finding {
+    bool is_alive;
+    int error;
+    const char *reason;
+};
+
+static struct finding examine(int fd, const uint8_t *boot_id, struct sink *log, struct sink *errors,
+                              bool dry_run, ll_recovered *recovered)
+{
+    struct ring_file file;
+    struct finding finding = {.reason = "it is damaged"};
+    finding.error = ring_file_is_alive(fd, boot_id, &finding.is_alive);
+    if (finding.error || finding.is_alive)
+        return finding;
+    finding.error = ring_file_load(&file, fd, &finding.reason);
+    if (finding.error || dry_run) {
+        if (!finding.error)
+            ring_file_release(&file);
+        return finding;
+    }
+    finding.error = finish_ring(&file, log, errors, recovered);
+    finding.reason = "the log cannot be written";
+    ring_file_release(&file);
+    return finding;
+}
+
+static void recover_one(const struct folder *folder, const char *path, struct sink *log, struct sink *errors,
+                        bool dry_run, ll_recovered *recovered, ll_problem *problem)
+{
+    int _cleanup_close_ fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct stat st;
+    if (fd < 0 && errno == ENOENT)
+        return; /* its owner closed it, or another recoverer was here */
+    if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+        recovered->damaged++;
+        problem_set(problem, LL_EACCES, "the ring file %s cannot be opened (%s)", path, strerror(errno));
+        return;
+    }
+    struct finding finding = examine(fd, folder->boot_id, log, errors, dry_run, recovered);
+    if (finding.error) {
+        recovered->damaged++;
+        problem_set(problem, finding.error, "the ring file %s is left as it is: %s", path, finding.reason);
+    } else if (finding.is_alive) {
+        recovered->living++;
+    } else {
+        recovered->finished++;
+        if (!dry_run)
+            unlink(path);
+    }
+}
+
+/* --- all of them
+ * ------------------------------------------------------------------------------------------------- */
+
+static bool ends_with(const char *name, const char *suffix)
+{
+    size_t size = strlen(name), suffix_size = strlen(suffix);
+    return size > suffix_size && strcmp(name + size - suffix_size, suffix) == 0;
+}
+
+/* A file that never got its name, of a process that died while it opened its log. */
+static void remove_unfinished(const char *path)
+{
+    struct stat st;
+    if (lstat(path, &st) == 0 && time(NULL) - st.st_mtime > NEW_FILE_SECONDS_MAX)
+        unlink(path);
+}
+
+void recover_folder(const struct folder *folder, struct sink *log, struct sink *errors, bool dry_run,
+                    ll_recovered *recovered, ll_problem *problem)
+{
+    char path[LL_PATH_SIZE + 512];
+    DIR *entries = opendir(folder->path);
+    for (struct dirent *entry; entries && (entry = readdir(entries));) {
+        folder_path(folder, entry->d_name, "", path, sizeof path);
+        if (ends_with(entry->d_name, ".ring"))
+            recover_one(folder, path, log, errors, dry_run, recovered, problem);
+        else if (ends_with(entry->d_name, ".new") && !dry_run)
+            remove_unfinished(path);
+    }
+    if (entries)
+        closedir(entries);
+}
+
+/* --- the public call
+ * ----------------------------------------------------------------------------------------------- */
+
+struct job {
+    const char *log_path;
+    ll_recover_options options;
+    ll_recovered recovered;
+    ll_problem problem;
+    int result;
+};
+
+static int folder_problem(struct job *job, int error)
+{
+    if (error == -ENOENT) {
+        if (access(job->log_path, F_OK) == 0)
+            return LL_OK; /* a log without rings: nothing to do */
+        return problem_set(&job->problem, LL_ENOENT, "there is no log %s, and no rings of one",
+                           job->log_path);
+    }
+    return problem_set(&job->problem, error == -EACCES || error == -EPERM ? LL_EACCES : LL_ESYSTEM,
+                       "the rings of %s cannot be reached: %s", job->log_path, strerror(-error));
+}
+
+static void recover_locked(struct job *job, const struct folder *folder, struct os_robust *robust)
+{
+    struct sink log, errors;
+    bool has_errors = job->options.error_file && *job->options.error_file;
+    sink_init(&log, job->log_path);
+    sink_init(&errors, has_errors ? job->options.error_file : "");
+    os_robust_adopt(robust);
+    if (!job->options.dry_run)
+        os_robust_lock(robust, 1, -1);
+    recover_folder(folder, &log, has_errors ? &errors : NULL, job->options.dry_run, &job->recovered,
+                   &job->problem);
+    if (!job->options.dry_run)
+        os_robust_unlock(robust, 1);
+    sink_release(&log);
+    sink_release(&errors);
+    if (job->recovered.damaged)
+        job->result = job->problem.error;
+}
+
+/* On a thread of its own, for the kernel's list of held words is the thread's, and the caller's is the C
+ * library's. */
+static void *recover_thread(void *argument)
+{
+    struct job *job = argument;
+    struct folder folder;
+    struct os_robust robust;
+    int error = folder_open(&folder, job->log_path, job->options.ring_dir, false);
+    if (error) {
+        job->result = folder_problem(job, error);
+        return NULL;
+    }
+    error = os_robust_map(&robust, (int[]){-1, folder.lock_fd}, (uint64_t[]){0, 0});
+    if (error)
+        job->result = folder_problem(job, error);
+    else
+        recover_locked(job, &folder, &robust);
+    if (!error)
+        os_robust_unmap(&robust);
+    folder_close(&folder);
+    return NULL;
+}
+
+int ll_recover_sized(const char *log_path, const ll_recover_options *options, size_t options_size,
+                     ll_recovered *ret_recovered, size_t recovered_size, ll_problem *ret_problem)
+{
+    struct job job = {.log_path = log_path};
+    pthread_t thread;
+    if (!log_path || !*log_path)
+        return problem_set(ret_problem, LL_EINVAL, "the path of a log is needed");
+    if (options)
+        memcpy(&job.options, options, options_size < sizeof job.options ? options_size : sizeof job.options);
+    if (pthread_create(&thread, NULL, recover_thread, &job))
+        return problem_set(ret_problem, LL_ESYSTEM, "no thread can be started");
+    pthread_join(thread, NULL);
+    if (ret_recovered)
+        memcpy(ret_recovered, &job.recovered,
+               recovered_size < sizeof job.recovered ? recovered_size : sizeof job.recovered);
+    if (ret_problem && job.result)
+        *ret_problem = job.problem;
+    return job.result;
+}

@@ -1,0 +1,375 @@
+#include "ring_file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    PAGE_IDENTITY,
+    PAGE_OWNER,
+    PAGE_PROGRESS,
+    PAGE_GROWTH,
+    PAGES,
+    PAGE_BYTES_MAX = 65536,
+    BYTE_ORDER_MARK = 0x01020304
+};
+
+static const char magic[8] = "LLRING\n";
+
+uint64_t ring_file_owner_offset(void)
+{
+    return (uint64_t)PAGE_OWNER * os_page_size();
+}
+
+static uint64_t sites_offset(const struct ring_file *file)
+{
+    return (uint64_t)PAGES * file->page;
+}
+
+static uint64_t segment_bytes(const struct ring_identity *identity)
+{
+    return identity->page + identity->ring_bytes + (identity->depths - 1) * identity->small_bytes;
+}
+
+static uint64_t segment_offset(const struct ring_file *file, uint32_t index)
+{
+    return sites_offset(file) + file->identity->sites_bytes + index * segment_bytes(file->identity);
+}
+
+static void point_into(struct ring_file *file, char *memory)
+{
+    file->identity = (struct ring_identity *)(memory + PAGE_IDENTITY * file->page);
+    file->progress = (struct ring_progress *)(memory + PAGE_PROGRESS * file->page);
+    file->growth = (struct ring_growth *)(memory + PAGE_GROWTH * file->page);
+    file->sites = memory + PAGES * file->page;
+}
+
+static size_t front_bytes(const struct ring_file *file)
+{
+    return PAGES * file->page + RING_FILE_SITES_BYTES;
+}
+
+static void identity_complete(struct ring_identity *identity, size_t page)
+{
+    memcpy(identity->magic, magic, sizeof magic);
+    identity->version = RING_FILE_VERSION;
+    identity->byte_order = BYTE_ORDER_MARK;
+    identity->page = (uint32_t)page;
+    identity->depths = RING_FILE_DEPTHS;
+    identity->small_bytes = RING_FILE_SMALL_BYTES;
+    identity->sites_bytes = RING_FILE_SITES_BYTES;
+    identity->uses_counter = ticks_use_counter();
+}
+
+int ring_file_make(struct ring_file *file, int fd, const struct ring_identity *identity)
+{
+    void *memory;
+    *file = (struct ring_file){.fd = fd, .page = os_page_size()};
+    file->segment = calloc(RING_FILE_SEGMENTS_MAX, sizeof *file->segment);
+    if (!file->segment)
+        return -ENOMEM;
+    int error = os_allocate(fd, 0, front_bytes(file));
+    if (!error)
+        error = os_map(fd, 0, front_bytes(file), &memory);
+    if (error) {
+        free(file->segment);
+        return error;
+    }
+    point_into(file, memory);
+    *file->identity = *identity;
+    identity_complete(file->identity, file->page);
+    file->progress->next_seq[0] = file->progress->next_seq[1] = 1;
+    file->progress->generation = 2; /* a note of generation 0 never holds */
+    file->growth->sites_used = 8;   /* entry 0 means none */
+    return 0;
+}
+
+/* --- segments
+ * ------------------------------------------------------------------------------------------------ */
+
+static uint64_t ring_bytes_of(const struct ring_identity *identity, int depth)
+{
+    return depth == 0 ? identity->ring_bytes : identity->small_bytes;
+}
+
+static struct ring_control *control_of(const struct ring_segment *segment, int depth)
+{
+    return (struct ring_control *)(segment->control_page + (size_t)depth * sizeof(struct ring_control));
+}
+
+static void segment_unmap(const struct ring_file *file, struct ring_segment *segment)
+{
+    for (int i = 0; i < RING_FILE_DEPTHS; i++)
+        if (segment->ring[i].data)
+            os_unmap(segment->ring[i].data, 2 * segment->ring[i].size);
+    os_unmap(segment->control_page, file->page);
+    *segment = (struct ring_segment){0};
+}
+
+static int segment_map(const struct ring_file *file, uint64_t offset, struct ring_segment *segment)
+{
+    void *memory;
+    int error = os_map(file->fd, offset, file->page, &memory);
+    if (error)
+        return error;
+    segment->control_page = memory;
+    offset += file->page;
+    for (int i = 0; i < RING_FILE_DEPTHS && !error; i++) {
+        uint64_t size = ring_bytes_of(file->identity, i);
+        error = os_map_twice(file->fd, offset, size, &memory);
+        if (!error)
+            segment->ring[i] = (struct ring){control_of(segment, i), memory, size};
+        offset += size;
+    }
+    if (error)
+        segment_unmap(file, segment);
+    return error;
+}
+
+int ring_file_grow(struct ring_file *file, uint32_t *ret_index)
+{
+    uint32_t index = file->segment_count;
+    if (index == RING_FILE_SEGMENTS_MAX)
+        return -ENOSPC;
+    uint64_t offset = segment_offset(file, index);
+    int error = os_allocate(file->fd, offset, segment_bytes(file->identity));
+    if (!error)
+        error = segment_map(file, offset, &file->segment[index]);
+    if (error)
+        return error;
+    __atomic_store_n(&file->segment_count, index + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&file->growth->segments, index + 1, __ATOMIC_RELEASE);
+    *ret_index = index;
+    return 0;
+}
+
+void ring_file_release(struct ring_file *file)
+{
+    for (uint32_t i = 0; file->segment && i < file->segment_count; i++) {
+        if (!file->is_copy)
+            segment_unmap(file, &file->segment[i]);
+        else
+            free(file->segment[i].control_page);
+    }
+    free(file->segment);
+    if (file->is_copy)
+        free(file->identity);
+    else if (file->identity)
+        os_unmap(file->identity, front_bytes(file));
+    *file = (struct ring_file){.fd = -1};
+}
+
+/* --- progress
+ * ------------------------------------------------------------------------------------------------ */
+
+/* Of a copy, what was changed in memory goes to the file too. A failure is not told here: the copy is right,
+ * and whoever comes next finds the older state and does the work again. */
+static void put_back(const struct ring_file *file, uint64_t offset, const void *bytes, size_t size)
+{
+    if (file->is_copy && pwrite(file->fd, bytes, size, (off_t)offset) < 0)
+        return;
+}
+
+static void put_back_segments(const struct ring_file *file)
+{
+    for (uint32_t i = 0; file->is_copy && i < file->segment_count; i++)
+        put_back(file, segment_offset(file, i), file->segment[i].control_page, file->page);
+}
+
+/* The new tails reach the file before the note does: a note that is found always finds them too. */
+void ring_file_note(struct ring_file *file, const struct ring_note *note)
+{
+    struct ring_note *place = &file->progress->note;
+    put_back_segments(file);
+    place->first_seq = note->first_seq;
+    place->last_seq = note->last_seq;
+    memcpy(place->target, note->target, sizeof place->target);
+    __atomic_store_n(&place->generation, file->progress->generation, __ATOMIC_RELEASE);
+    put_back(file, PAGE_PROGRESS * file->page, file->progress, sizeof *file->progress);
+}
+
+void ring_file_commit(struct ring_file *file)
+{
+    put_back_segments(file);
+    __atomic_store_n(&file->progress->generation, file->progress->generation + 1, __ATOMIC_RELEASE);
+    put_back(file, PAGE_PROGRESS * file->page, file->progress, sizeof *file->progress);
+}
+
+const struct ring_note *ring_file_pending(const struct ring_file *file)
+{
+    const struct ring_note *note = &file->progress->note;
+    return note->generation == file->progress->generation ? note : NULL;
+}
+
+void ring_file_set_anchor(struct ring_file *file, const struct ticks_anchor *anchor)
+{
+    struct ring_progress *progress = file->progress;
+    progress->anchor[(progress->anchor_version + 1) & 1] = *anchor;
+    __atomic_store_n(&progress->anchor_version, progress->anchor_version + 1, __ATOMIC_RELEASE);
+}
+
+const struct ticks_anchor *ring_file_anchor(const struct ring_file *file)
+{
+    return &file->progress->anchor[file->progress->anchor_version & 1];
+}
+
+/* --- reading a dead process's file
+ * ----------------------------------------------------------------------------- */
+
+static int read_all(int fd, uint64_t offset, void *memory, size_t size)
+{
+    char *at = memory;
+    while (size > 0) {
+        ssize_t n = pread(fd, at, size, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return LL_EIO;
+        if (n == 0)
+            return LL_EFORMAT;
+        at += n;
+        offset += (uint64_t)n;
+        size -= (size_t)n;
+    }
+    return LL_OK;
+}
+
+static bool is_power_of_two(uint64_t value)
+{
+    return value != 0 && (value & (value - 1)) == 0;
+}
+
+static bool text_ends(const char *text, size_t size)
+{
+    return memchr(text, '\0', size) != NULL;
+}
+
+static const char *identity_fault(const struct ring_identity *identity)
+{
+    if (memcmp(identity->magic, magic, sizeof magic) != 0)
+        return "it is not a ring file";
+    if (identity->version == 0 || identity->version > RING_FILE_VERSION)
+        return "it was made by a newer version";
+    if (identity->byte_order != BYTE_ORDER_MARK)
+        return "it comes from a machine with another byte order";
+    if (identity->page < 4096 || identity->page > PAGE_BYTES_MAX || !is_power_of_two(identity->page))
+        return "its page size cannot be";
+    if (identity->depths != RING_FILE_DEPTHS || identity->small_bytes != RING_FILE_SMALL_BYTES ||
+        identity->sites_bytes != RING_FILE_SITES_BYTES)
+        return "its layout cannot be";
+    if (!is_power_of_two(identity->ring_bytes) || identity->ring_bytes < RING_BYTES_MIN ||
+        identity->ring_bytes > RING_BYTES_MAX)
+        return "its ring size cannot be";
+    if (!text_ends(identity->run_id, sizeof identity->run_id) ||
+        !text_ends(identity->parent_run_id, sizeof identity->parent_run_id) ||
+        !text_ends(identity->service, sizeof identity->service) ||
+        !text_ends(identity->environment, sizeof identity->environment))
+        return "its texts do not end";
+    return NULL;
+}
+
+static const char *growth_fault(const struct ring_growth *growth)
+{
+    if (growth->sites_used < 8 || growth->sites_used > RING_FILE_SITES_BYTES)
+        return "its table of call sites is longer than it can be";
+    if (growth->segments > RING_FILE_SEGMENTS_MAX)
+        return "it claims more threads than it can hold";
+    return NULL;
+}
+
+/* What the owner may have been in the middle of: the head leads the tail by at most the ring's size. */
+static const char *ring_fault(const struct ring *ring, unsigned parity)
+{
+    const struct ring_control *control = ring->control;
+    uint64_t tail = control->tail[parity];
+    if (control->head < tail || control->head - tail > ring->size || tail % 8 || control->head % 8)
+        return "the ends of a ring cannot be";
+    return NULL;
+}
+
+/* Copies one ring's data, twice in a row as it is mapped in its own process. */
+static int ring_load(const struct ring_file *file, uint64_t offset, struct ring *ring)
+{
+    int error = read_all(file->fd, offset, ring->data, ring->size);
+    if (!error)
+        memcpy(ring->data + ring->size, ring->data, ring->size);
+    return error;
+}
+
+static int segment_load(struct ring_file *file, uint32_t index, const char **ret_reason)
+{
+    struct ring_segment *segment = &file->segment[index];
+    uint64_t offset = segment_offset(file, index);
+    size_t data = 2 * (size_t)(segment_bytes(file->identity) - file->page);
+    segment->control_page = malloc(file->page + data);
+    if (!segment->control_page)
+        return LL_ENOMEM;
+    file->segment_count = index + 1;
+    int error = read_all(file->fd, offset, segment->control_page, file->page);
+    char *memory = segment->control_page + file->page;
+    offset += file->page;
+    for (int i = 0; i < RING_FILE_DEPTHS && !error; i++) {
+        uint64_t size = ring_bytes_of(file->identity, i);
+        segment->ring[i] = (struct ring){control_of(segment, i), memory, size};
+        *ret_reason = ring_fault(&segment->ring[i], ring_file_parity(file));
+        error = *ret_reason ? LL_EFORMAT : ring_load(file, offset, &segment->ring[i]);
+        memory += 2 * size;
+        offset += size;
+    }
+    return error;
+}
+
+/* Reads the pages before the segments; only the identity's page size tells how many bytes these are. */
+static int front_load(struct ring_file *file, const char **ret_reason)
+{
+    struct ring_identity identity;
+    int error = read_all(file->fd, 0, &identity, sizeof identity);
+    if (error)
+        return error;
+    *ret_reason = identity_fault(&identity);
+    if (*ret_reason)
+        return LL_EFORMAT;
+    file->page = identity.page;
+    char *memory = malloc(front_bytes(file));
+    if (!memory)
+        return LL_ENOMEM;
+    point_into(file, memory);
+    error = read_all(file->fd, 0, memory, front_bytes(file));
+    if (error)
+        return error;
+    *file->identity = identity; /* what was checked, should the file have changed in between */
+    *ret_reason = growth_fault(file->growth);
+    return *ret_reason ? LL_EFORMAT : LL_OK;
+}
+
+int ring_file_load(struct ring_file *file, int fd, const char **ret_reason)
+{
+    *file = (struct ring_file){.fd = fd, .is_copy = true};
+    *ret_reason = "it is shorter than it claims to be";
+    file->segment = calloc(RING_FILE_SEGMENTS_MAX, sizeof *file->segment);
+    int error = file->segment ? front_load(file, ret_reason) : LL_ENOMEM;
+    uint32_t segments = error ? 0 : file->growth->segments;
+    for (uint32_t i = 0; i < segments && !error; i++)
+        error = segment_load(file, i, ret_reason);
+    if (error)
+        ring_file_release(file);
+    return error;
+}
+
+int ring_file_is_alive(int fd, const uint8_t boot_id[static OS_BOOT_ID_SIZE], bool *ret_alive)
+{
+    struct ring_identity identity;
+    uint32_t owner;
+    int error = read_all(fd, 0, &identity, sizeof identity);
+    if (error)
+        return error;
+    if (identity_fault(&identity))
+        return LL_EFORMAT;
+    error = read_all(fd, (uint64_t)PAGE_OWNER * identity.page, &owner, sizeof owner);
+    if (error)
+        return error;
+    *ret_alive = memcmp(identity.boot_id, boot_id, OS_BOOT_ID_SIZE) == 0 && os_word_is_held(owner);
+    return LL_OK;
+}

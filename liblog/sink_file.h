@@ -1,0 +1,49 @@
+/*
+ * The file at a path, appended to in whole blocks. It sees by itself when the file at the path is no longer
+ * the one that is open (rotated, removed), and when its descriptor was closed by the program and the number
+ * used again.
+ *
+ * A block goes through prepare -> write -> settled. A write that fails half-way is cut off again, so that the
+ * file ends with a whole line; should even that fail, or the process die, the note in the ring file tells the
+ * next writer where to cut.
+ */
+#ifndef LIBLOG_SINK_FILE_H
+#define LIBLOG_SINK_FILE_H
+
+#include "liblog/base/slice.h"
+#include "ring_file.h"
+
+#include <liblog/config.h>
+
+struct sink {
+    char path[LL_PATH_SIZE]; /* empty: a stream that is always open (stdout, stderr) */
+    int fd;
+    bool is_stream;
+    size_t stream_sent; /* of the block that a full pipe has stopped */
+    bool reopen;        /* asked for by ll_reopen; atomic */
+    uint64_t device, inode;
+    uint64_t reopens; /* the file at the path had become another one */
+    int last_errno;   /* of the last prepare or write that failed; 0 after one that did not */
+};
+
+/* A sink for a path, or for "stdout" and "stderr". Opens nothing yet. */
+void sink_init(struct sink *sink, const char *path);
+void sink_release(struct sink *sink);
+
+/*
+ * Makes sure that the file at the path is open. `ret_target` is where the next block will be; length is for
+ * the caller. 0 or a negative errno.
+ */
+int sink_prepare(struct sink *sink, struct ring_target *ret_target);
+
+/* Writes all of it or, as far as can be told, nothing. 0 or a negative errno. */
+int sink_write(struct sink *sink, struct slice block, const struct ring_target *target);
+
+/* After a write: whether the block stays. False when the file had been removed by then: it is to be written
+ * again. */
+bool sink_settled(const struct sink *sink);
+
+/* Whether the file's last byte is a newline (or it is empty): a block may follow. */
+bool sink_ends_line(const struct sink *sink, const struct ring_target *target);
+
+#endif

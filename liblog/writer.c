@@ -1,0 +1,277 @@
+#include "writer.h"
+
+#include "recover.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* --- the log's lock
+ * ---------------------------------------------------------------------------------------------- */
+
+enum { WORD_OWNER = 0, WORD_LOCK = 1 };
+
+static bool has_rings_in_file(const struct writer *w)
+{
+    return w->ring_path[0] != '\0';
+}
+
+static void recover_others(struct writer *w)
+{
+    ll_recovered recovered = {0};
+    recover_folder(&w->folder, &w->log, w->has_errors ? &w->errors : NULL, false, &recovered, NULL);
+    w->health.recovered_rings += recovered.finished;
+    w->health.recovered_records += recovered.records;
+}
+
+/* Takes the lock; should its holder have died, its fragment is repaired and its rings are finished before
+ * anything else. */
+static int lock_log(struct writer *w)
+{
+    if (!has_rings_in_file(w))
+        return 0;
+    int taken = os_robust_lock(&w->robust, WORD_LOCK, WRITER_LOCK_NS_MAX);
+    if (taken == 1)
+        recover_others(w);
+    return taken < 0 ? taken : 0;
+}
+
+static void unlock_log(struct writer *w)
+{
+    if (has_rings_in_file(w))
+        os_robust_unlock(&w->robust, WORD_LOCK);
+}
+
+/* --- one pass
+ * ------------------------------------------------------------------------------------------------------ */
+
+/* The library's only words of its own: once when the log cannot be written, so that somebody learns of it. */
+static void tell_stall(struct writer *w, int error)
+{
+    char text[LL_PATH_SIZE + 256];
+    w->health.write_errors++;
+    w->health.write_errno = -error;
+    __atomic_store_n(&w->stalled, 1, __ATOMIC_RELEASE);
+    if (w->told || w->log.is_stream)
+        return;
+    w->told = true;
+    int size = snprintf(text, sizeof text,
+                        "liblog: %s cannot be written (%s); records wait in memory, writing is tried again\n",
+                        w->log.path, strerror(-error));
+    if (write(STDERR_FILENO, text, (size_t)size) < 0)
+        return;
+}
+
+static void stall_ended(struct writer *w)
+{
+    w->told = false;
+    w->health.write_errno = 0;
+    __atomic_store_n(&w->stalled, 0, __ATOMIC_RELEASE);
+}
+
+static void wake_waiting(struct writer *w)
+{
+    __atomic_fetch_add(&w->freed, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&w->waiting, __ATOMIC_SEQ_CST))
+        os_futex_wake(&w->freed, INT32_MAX, false);
+}
+
+static int write_block(struct writer *w)
+{
+    int error = lock_log(w);
+    if (!error) {
+        error = drain_write(&w->drain);
+        unlock_log(w);
+    }
+    if (error) {
+        tell_stall(w, error);
+        return error;
+    }
+    if (w->stalled)
+        stall_ended(w);
+    wake_waiting(w);
+    return 0;
+}
+
+static void anchor_clock(struct writer *w)
+{
+    struct ticks_anchor anchor = *ring_file_anchor(&w->file);
+    ticks_anchor_renew(&anchor);
+    ring_file_set_anchor(&w->file, &anchor);
+}
+
+/* Writes all that was published before the cut. Returns the number of records, or a negative errno. */
+static int64_t pass(struct writer *w)
+{
+    uint64_t before = w->drain.counters.records;
+    anchor_clock(w);
+    uint64_t cut = ticks_now(ticks_use_counter());
+    while (drain_fill(&w->drain, cut) > 0) {
+        int error = write_block(w);
+        if (error)
+            return error;
+    }
+    __atomic_store_n(&w->passed, cut, __ATOMIC_RELEASE);
+    __atomic_fetch_add(&w->passes, 1, __ATOMIC_RELEASE);
+    os_futex_wake(&w->passes, INT32_MAX, false);
+    return (int64_t)(w->drain.counters.records - before);
+}
+
+/* --- sleeping
+ * ------------------------------------------------------------------------------------------------------ */
+
+enum { BUSY_RECORDS = 256 };
+
+static void sleep_in(struct writer *w, enum writer_state state, int64_t timeout_ns)
+{
+    __atomic_store_n(&w->state, state, __ATOMIC_SEQ_CST);
+    if (state == WRITER_ASLEEP)
+        os_barrier();
+    bool must_not = __atomic_load_n(&w->stop, __ATOMIC_SEQ_CST) ||
+                    (state == WRITER_ASLEEP && timeout_ns < 0 && drain_is_behind(&w->drain));
+    if (!must_not)
+        os_futex_wait(&w->state, state, timeout_ns, false);
+    __atomic_store_n(&w->state, WRITER_AWAKE, __ATOMIC_SEQ_CST);
+}
+
+/* A pass that filled whole blocks is followed by the next at once: more has come meanwhile. */
+static void sleep_after(struct writer *w, int64_t result, int64_t *idle_since_ns)
+{
+    int64_t now = os_monotonic_ns();
+    if (result != 0)
+        *idle_since_ns = now;
+    if (result >= BUSY_RECORDS)
+        return;
+    if (result < 0)
+        sleep_in(w, WRITER_NAP, WRITER_RETRY_NS);
+    else if (now - *idle_since_ns < WRITER_IDLE_NS || !w->barrier)
+        sleep_in(w, WRITER_NAP, WRITER_NAP_NS);
+    else
+        sleep_in(w, WRITER_ASLEEP, -1);
+}
+
+/* --- the thread
+ * ------------------------------------------------------------------------------------------------------ */
+
+/* The owner's word is held before the file has its name, so nobody ever sees a ring of a living process
+ * without it. */
+static void begin_in_file(struct writer *w)
+{
+    os_robust_adopt(&w->robust);
+    os_robust_lock(&w->robust, WORD_OWNER, -1);
+    if (rename(w->new_path, w->ring_path))
+        w->health.ring = LL_RING_MEMORY;
+    if (os_robust_lock(&w->robust, WORD_LOCK, -1) >= 0) {
+        recover_others(w);
+        os_robust_unlock(&w->robust, WORD_LOCK);
+    }
+}
+
+static void write_close_mark(struct writer *w)
+{
+    struct record_mark mark = {
+        .mark = LL_MARK_CLOSE, .message = "log closed", .level = LL_LEVEL_INFO, .pid_thread = os_thread_id()};
+    if (!w->file.identity->marks)
+        return;
+    drain_mark(&w->drain, &mark, os_realtime_ns(), true);
+    write_block(w);
+}
+
+/* The end: what a stalled log did not take stays in the ring file, for the next who opens it. */
+static void finish(struct writer *w)
+{
+    int64_t end = os_monotonic_ns() + WRITER_CLOSE_NS_MAX;
+    int64_t result = pass(w);
+    while (result < 0 && os_monotonic_ns() < end) {
+        struct timespec pause = {0, WRITER_NAP_NS};
+        nanosleep(&pause, NULL);
+        result = pass(w);
+    }
+    if (result < 0)
+        return;
+    write_close_mark(w);
+    if (has_rings_in_file(w) && w->drain.block.size == 0)
+        unlink(w->ring_path);
+}
+
+static void *writer_thread(void *argument)
+{
+    struct writer *w = argument;
+    int64_t idle_since_ns = os_monotonic_ns();
+    os_thread_name("ll-writer");
+    if (has_rings_in_file(w))
+        begin_in_file(w);
+    __atomic_store_n(&w->started, 1, __ATOMIC_RELEASE);
+    os_futex_wake(&w->started, INT32_MAX, false);
+    while (!__atomic_load_n(&w->stop, __ATOMIC_SEQ_CST))
+        sleep_after(w, pass(w), &idle_since_ns);
+    finish(w);
+    if (has_rings_in_file(w))
+        os_robust_unlock(&w->robust, WORD_OWNER);
+    return NULL;
+}
+
+static int start_thread(struct writer *w)
+{
+    sigset_t all, before;
+    pthread_attr_t attributes;
+    sigfillset(&all);
+    if (pthread_attr_init(&attributes))
+        return LL_ENOMEM;
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&w->thread, &attributes, writer_thread, w);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return error ? LL_ESYSTEM : LL_OK;
+}
+
+int writer_start(struct writer *w)
+{
+    int error = drain_init(&w->drain, &w->file, &w->log, w->has_errors ? &w->errors : NULL);
+    if (error)
+        return error;
+    w->barrier = os_barrier_register() == 0;
+    if (has_rings_in_file(w) && os_robust_map(&w->robust, (int[]){w->file.fd, w->folder.lock_fd},
+                                              (uint64_t[]){ring_file_owner_offset(), 0}))
+        error = LL_ENOMEM;
+    if (!error)
+        error = start_thread(w);
+    if (error) {
+        drain_release(&w->drain);
+        return error;
+    }
+    while (!__atomic_load_n(&w->started, __ATOMIC_ACQUIRE))
+        os_futex_wait(&w->started, 0, -1, false);
+    return LL_OK;
+}
+
+void writer_stop(struct writer *w)
+{
+    __atomic_store_n(&w->stop, 1, __ATOMIC_SEQ_CST);
+    writer_poke(w, true);
+    pthread_join(w->thread, NULL);
+    drain_release(&w->drain);
+    if (has_rings_in_file(w))
+        os_robust_unmap(&w->robust);
+}
+
+static bool has_passed(const struct writer *w, uint64_t ticks)
+{
+    return __atomic_load_n(&w->passed, __ATOMIC_ACQUIRE) >= ticks;
+}
+
+int writer_wait(struct writer *w, uint64_t ticks, int64_t timeout_ns)
+{
+    int64_t end = os_monotonic_ns() + timeout_ns;
+    for (;;) {
+        uint32_t passes = __atomic_load_n(&w->passes, __ATOMIC_ACQUIRE);
+        if (has_passed(w, ticks))
+            return 0;
+        int64_t left = end - os_monotonic_ns();
+        if (left <= 0)
+            return -ETIMEDOUT;
+        writer_poke(w, true);
+        os_futex_wait(&w->passes, passes, left < WRITER_NAP_NS ? left : WRITER_NAP_NS, false);
+    }
+}

@@ -1,0 +1,80 @@
+/*
+ * The one thread that drains a process's rings into its sinks. Named ll-writer, all signals blocked.
+ *
+ * It sleeps in two ways. NAP: at most 10 ms, while records come; callers do not wake it, but for a half-full
+ * ring and for an error. ASLEEP: for good, after 100 ms without a record; the next caller wakes it with one
+ * futex call. A caller only loads the state after it has published: the writer, before it sleeps for good,
+ * makes every thread of the process pass a barrier and looks at the rings once more, so no published record
+ * is slept over and no caller pays for a fence.
+ *
+ *       records                  no record for 100 ms
+ *   AWAKE -----> NAP (10 ms) ---------------------------> ASLEEP
+ *     ^___________|  half-full, error                       |
+ *     ^_____________________________________________________|  any record
+ */
+#ifndef LIBLOG_WRITER_H
+#define LIBLOG_WRITER_H
+
+#include "drain.h"
+#include "folder.h"
+
+#include <pthread.h>
+
+enum writer_state { WRITER_AWAKE = 0, WRITER_NAP = 1, WRITER_ASLEEP = 2 };
+
+enum {
+    WRITER_NAP_NS = 10000000,
+    WRITER_IDLE_NS = 100000000,
+    WRITER_RETRY_NS = 100000000,      /* while the log cannot be written */
+    WRITER_LOCK_NS_MAX = 1000000000,  /* another process holds the log's lock: tried again after */
+    WRITER_CLOSE_NS_MAX = 2000000000, /* ll_close waits at most this long for a log that cannot be written */
+};
+
+struct writer {
+    struct ring_file file;
+    char ring_path[LL_PATH_SIZE + 512]; /* empty: the rings are in memory only */
+    char new_path[LL_PATH_SIZE + 512];
+    struct folder folder;
+    struct os_robust robust;
+    struct sink log, errors;
+    bool has_errors;
+    struct drain drain;
+    pthread_t thread;
+
+    uint32_t state;   /* enum writer_state; futex */
+    uint32_t stop;    /* ll_close: finish and end */
+    uint32_t started; /* 1 when ll_open may return; futex */
+    uint32_t passes;  /* counts whole passes; futex for ll_flush */
+    uint64_t passed;  /* everything stamped up to here is written */
+    uint32_t freed;   /* counts commits; futex for callers that wait for room */
+    uint32_t waiting; /* callers that do */
+    uint32_t stalled; /* the log cannot be written */
+    bool barrier;     /* the kernel helps with sleeping for good */
+    bool told;        /* one line on stderr was printed for this stall */
+    ll_health health;
+};
+
+/*
+ * Starts the thread; returns when dead processes' rings are finished and the ring file has its name. `writer`
+ * is filled up to `has_errors` by the caller. LL_OK, LL_ENOMEM, LL_ESYSTEM.
+ */
+int writer_start(struct writer *writer);
+
+/* Writes all that was published before, then ends the thread. What cannot be written stays in the ring file
+ * for recovery. */
+void writer_stop(struct writer *writer);
+
+/* After a publication: wakes the writer if it sleeps for good, or, when urgent, also from a nap. Safe in a
+ * signal handler. */
+static inline void writer_poke(struct writer *writer, bool urgent)
+{
+    uint32_t state = __atomic_load_n(&writer->state, __ATOMIC_RELAXED);
+    if (__builtin_expect(state != WRITER_AWAKE && (urgent || state == WRITER_ASLEEP), 0) &&
+        __atomic_exchange_n(&writer->state, WRITER_AWAKE, __ATOMIC_ACQ_REL) != WRITER_AWAKE)
+        os_futex_wake(&writer->state, 1, false);
+}
+
+/* Waits until everything stamped up to `ticks` is written. 0 or -ETIMEDOUT. */
+int writer_wait(struct writer *writer, uint64_t ticks, int64_t timeout_ns);
+
+#endif

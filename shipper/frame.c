@@ -1,0 +1,150 @@
+#include "frame.h"
+
+static const struct slice byte_order_mark = {"\xEF\xBB\xBF", 3};
+
+static size_t find_from(struct slice piece, size_t from, int byte)
+{
+    const char *found = from < piece.size ? memchr(piece.data + from, byte, piece.size - from) : NULL;
+    return found ? (size_t)(found - piece.data) : piece.size;
+}
+
+void framer_init(struct framer *framer, uint64_t offset, uint64_t line_max)
+{
+    *framer = (struct framer){.offset = offset, .line_max = line_max};
+}
+
+void framer_feed(struct framer *framer, struct slice piece)
+{
+    framer->piece = piece;
+    framer->at = 0;
+    framer->nul_at = find_from(piece, 0, '\0');
+}
+
+static struct slice rest_of(const struct framer *framer)
+{
+    if (framer->at == framer->piece.size)
+        return (struct slice){0};
+    return slice_from(framer->piece.data + framer->at, framer->piece.size - framer->at);
+}
+
+/* A frame of what lies before index `end`, which becomes the place to go on from. */
+static struct frame consume(struct framer *framer, enum frame_kind kind, struct slice line, size_t end)
+{
+    struct frame frame = {.kind = kind, .line = line, .offset = framer->offset, .size = end - framer->at};
+    framer->offset += frame.size;
+    framer->at = end;
+    return frame;
+}
+
+static struct frame nothing_left(const struct framer *framer)
+{
+    return (struct frame){.kind = FRAME_END, .offset = framer->offset};
+}
+
+static bool is_blank_byte(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+static bool is_blank(struct slice line)
+{
+    for (size_t i = 0; i < line.size; i++)
+        if (!is_blank_byte(line.data[i]))
+            return false;
+    return true;
+}
+
+static struct slice without_mark(struct slice line, uint64_t offset)
+{
+    if (offset != 0 || !slice_starts_with(line, byte_order_mark))
+        return line;
+    return slice_from(line.data + byte_order_mark.size, line.size - byte_order_mark.size);
+}
+
+static struct slice head_of(struct slice line)
+{
+    return slice_from(line.data, line.size < FRAME_HEAD_KEPT_MAX ? line.size : FRAME_HEAD_KEPT_MAX);
+}
+
+/* The line from here to index `end`; the next one begins at `next`. */
+static struct frame take_line(struct framer *framer, size_t end, size_t next)
+{
+    struct slice line = slice_from(framer->piece.data + framer->at, end - framer->at);
+    line = without_mark(line, framer->offset);
+    if (line.size > framer->line_max)
+        return consume(framer, FRAME_TOO_LONG, head_of(line), next);
+    if (is_blank(line))
+        return consume(framer, FRAME_BLANK, line, next);
+    return consume(framer, FRAME_LINE, line, next);
+}
+
+/* The run of NULs that begins here, and a newline right behind it. */
+static struct frame take_nuls(struct framer *framer)
+{
+    struct slice piece = framer->piece;
+    size_t end = framer->at;
+    while (end < piece.size && piece.data[end] == '\0')
+        end++;
+    framer->nul_at = find_from(piece, end, '\0');
+    size_t next = end < piece.size && piece.data[end] == '\n' ? end + 1 : end;
+    return consume(framer, FRAME_BLANK, slice_from(piece.data + framer->at, end - framer->at), next);
+}
+
+/* Nothing ends the line here. Above the limit its head is kept and the rest passed over; otherwise it waits.
+ */
+static struct frame take_unended(struct framer *framer)
+{
+    struct slice line = without_mark(rest_of(framer), framer->offset);
+    if (line.size <= framer->line_max)
+        return (struct frame){FRAME_PARTIAL, rest_of(framer), framer->offset, rest_of(framer).size};
+    struct slice head = head_of(line);
+    framer->skipping = true;
+    framer->skip_offset = framer->offset;
+    framer->head_size = (uint32_t)head.size;
+    memcpy(framer->head, head.data, head.size);
+    consume(framer, FRAME_END, head, framer->piece.size);
+    return nothing_left(framer);
+}
+
+static struct frame end_skipping(struct framer *framer)
+{
+    framer->skipping = false;
+    return (struct frame){.kind = FRAME_TOO_LONG,
+                          .line = slice_from(framer->head, framer->head_size),
+                          .offset = framer->skip_offset,
+                          .size = framer->offset - framer->skip_offset};
+}
+
+/* The index of the newline or NUL that ends the line which goes on here; the piece's size when there is none.
+ */
+static size_t find_end(const struct framer *framer)
+{
+    return find_from(slice_from(framer->piece.data, framer->nul_at), framer->at, '\n');
+}
+
+struct frame framer_next(struct framer *framer)
+{
+    size_t size = framer->piece.size;
+    if (framer->at == size)
+        return nothing_left(framer);
+    size_t end = find_end(framer);
+    size_t next = end < framer->nul_at ? end + 1 : end;
+    if (framer->skipping) {
+        consume(framer, FRAME_TOO_LONG, (struct slice){0}, next);
+        return end < size ? end_skipping(framer) : nothing_left(framer);
+    }
+    if (end == size)
+        return take_unended(framer);
+    if (end == framer->at && end == framer->nul_at)
+        return take_nuls(framer);
+    return take_line(framer, end, next);
+}
+
+struct frame framer_last(struct framer *framer)
+{
+    if (framer->skipping)
+        return end_skipping(framer);
+    if (framer->at == framer->piece.size)
+        return nothing_left(framer);
+    return take_line(framer, framer->piece.size, framer->piece.size);
+}

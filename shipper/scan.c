@@ -1,0 +1,273 @@
+#include "scan_private.h"
+
+#include "scan_format.h"
+#include "scan_utf8.h"
+
+#include "liblog/base/cleanup.h"
+
+/* The members of one object, while its marks come in: colon, then comma or end. */
+struct member_cursor {
+    struct scanner *scanner;
+    struct event *event;
+    const char *text;
+    int node;
+    size_t begin;   /* behind the bracket or comma before this member */
+    size_t colon;   /* 0: its colon has not been seen */
+    bool backslash; /* the text has some, so that keys and values must be looked at for them */
+};
+
+const char *reject_reason_name(enum reject_reason reason)
+{
+    static const char *const names[REJECT_COUNT] = {
+        [REJECT_NOT_JSON] = "not_json", [REJECT_NOT_OBJECT] = "not_object",
+        [REJECT_TOO_DEEP] = "too_deep", [REJECT_TOO_LONG] = "too_long",
+        [REJECT_CUT] = "cut",
+    };
+    return names[reason];
+}
+
+static bool has_backslash(struct slice text)
+{
+    return text.size && memchr(text.data, '\\', text.size);
+}
+
+static enum value_kind kind_of(char first)
+{
+    switch (first) {
+    case '"':
+        return VALUE_STRING;
+    case '{':
+        return VALUE_OBJECT;
+    case '[':
+        return VALUE_ARRAY;
+    case 't':
+        return VALUE_TRUE;
+    case 'f':
+        return VALUE_FALSE;
+    case 'n':
+        return VALUE_NULL;
+    default:
+        return VALUE_NUMBER;
+    }
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* The value between `from` and `to`, white space around it left out. */
+static struct value value_between(const char *from, const char *to, bool backslash)
+{
+    while (is_space(*from))
+        from++;
+    while (is_space(to[-1]))
+        to--;
+    enum value_kind kind = kind_of(*from);
+    if (kind == VALUE_STRING) {
+        from++;
+        to--;
+    }
+    bool escaped = kind == VALUE_STRING && backslash && has_backslash(slice_from(from, (size_t)(to - from)));
+    return (struct value){.data = from, .size = (uint32_t)(to - from), .kind = kind, .escaped = escaped};
+}
+
+static void take_name(struct member_cursor *m, const struct scan_name *name, const struct value *value)
+{
+    struct scanner *scanner = m->scanner;
+    if (name->child >= 0) {
+        bool object = value->kind == VALUE_OBJECT;
+        scanner->pending[name->child] = object ? slice_from(value->data, value->size) : (struct slice){0};
+        scanner->any_pending |= object;
+    } else if (name->rank <= scanner->rank[name->key]) {
+        scanner->rank[name->key] = name->rank;
+        m->event->value[name->key] = *value;
+    }
+}
+
+static void take_key(struct member_cursor *m, struct scan_key key, const char *value_end)
+{
+    const struct scan_names *names = &m->scanner->names;
+    for (int i = names->node[m->node].bucket[scan_key_bucket(&key)]; i >= 0; i = names->name[i].next)
+        if (scan_name_is(&names->name[i], &key)) {
+            struct value value = value_between(m->text + m->colon + 1, value_end, m->backslash);
+            take_name(m, &names->name[i], &value);
+        }
+}
+
+/* A key with escapes is one of ours when what it stands for is. */
+static void take_escaped_key(struct member_cursor *m, struct slice raw, const char *value_end)
+{
+    char memory[2 * SCAN_NAME_SIZE_MAX + sizeof(uint64_t)] = {0};
+    struct value value = {raw.data, (uint32_t)raw.size, VALUE_STRING, true};
+    struct slice text = value_text(&value, memory, 2 * SCAN_NAME_SIZE_MAX);
+    if (text.size <= SCAN_NAME_SIZE_MAX)
+        take_key(m, scan_key_of(text.data, text.size), value_end);
+}
+
+static void take_member(struct member_cursor *m, size_t end)
+{
+    const char *from = m->text + m->begin;
+    const char *to = m->text + m->colon - 1;
+    while (*from != '"')
+        from++;
+    while (*to != '"')
+        to--;
+    from++;
+    struct slice key = slice_from(from, (size_t)(to - from));
+    if (m->backslash && has_backslash(key))
+        take_escaped_key(m, key, m->text + end);
+    else if (key.size <= SCAN_NAME_SIZE_MAX)
+        take_key(m, scan_key_of(key.data, key.size), m->text + end);
+}
+
+static void take_marks(struct member_cursor *m, const struct grammar_marks *marks)
+{
+    for (size_t i = 0; i < marks->count; i++) {
+        size_t at = marks->at[i];
+        if (m->colon == 0 && m->text[at] == ':') {
+            m->colon = at;
+            continue;
+        }
+        if (m->colon)
+            take_member(m, at);
+        m->colon = 0;
+        m->begin = at + 1;
+    }
+}
+
+/* Checks a whole text and takes from it, when it is an object, what `node` names. */
+static enum grammar_result scan_text(struct scanner *scanner, struct slice text, int node,
+                                     struct event *event, struct grammar *ret_grammar)
+{
+    struct grammar_marks marks;
+    grammar_init(ret_grammar, text, scanner->mask);
+    struct member_cursor cursor = {scanner, event, text.data, node, ret_grammar->begin + 1, 0, false};
+    enum grammar_result result;
+    do {
+        result = grammar_step(ret_grammar, &marks);
+        cursor.backslash = ret_grammar->carry.backslash;
+        take_marks(&cursor, &marks);
+    } while (result == GRAMMAR_MORE);
+    return result;
+}
+
+/*
+ * Looks into the objects that were found under names of ours; those within them come later, having higher
+ * numbers. With `event` NULL they are only forgotten.
+ */
+static void scan_pending(struct scanner *scanner, struct event *event)
+{
+    struct grammar grammar;
+    for (int node = 1; node < scanner->names.node_count; node++) {
+        struct slice text = scanner->pending[node];
+        scanner->pending[node] = (struct slice){0};
+        if (text.size && event)
+            scan_text(scanner, text, node, event, &grammar);
+    }
+    scanner->any_pending = false;
+}
+
+/* Bad UTF-8 is resolved by value_text() as escapes are. */
+static void flag_bad_utf8(struct event *event)
+{
+    event->bad_utf8 = true;
+    for (int i = 0; i < EVENT_KEY_COUNT; i++)
+        event->value[i].escaped |= event->value[i].kind == VALUE_STRING;
+}
+
+int scan_line(struct scanner *scanner, struct slice line, struct event *ret_event)
+{
+    if (line.size > UINT32_MAX)
+        return 1 + REJECT_TOO_LONG;
+    memset(ret_event, 0, sizeof(*ret_event));
+    memset(scanner->rank, SCAN_RANK_NONE, sizeof(scanner->rank));
+
+    struct grammar grammar;
+    enum grammar_result result = scan_text(scanner, line, 0, ret_event, &grammar);
+    bool taken = result == GRAMMAR_DONE && grammar.is_object;
+    if (scanner->any_pending)
+        scan_pending(scanner, taken ? ret_event : NULL);
+    if (!taken)
+        return 1 + (result == GRAMMAR_BAD_DEEP ? REJECT_TOO_DEEP
+                    : result == GRAMMAR_BAD    ? REJECT_NOT_JSON
+                                               : REJECT_NOT_OBJECT);
+    if (grammar.carry.high && !scan_utf8_is_valid(line))
+        flag_bad_utf8(ret_event);
+    return 0;
+}
+
+static int add_format(struct scanner *scanner, const struct scan_format *format)
+{
+    scanner->otel_levels = format->otel_levels;
+    for (int i = 0; i < format->key_count; i++) {
+        const struct scan_format_key *key = &format->keys[i];
+        int rc = scan_names_add(&scanner->names, key->path, key->key, (uint8_t)(1 + i), format->flat);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int add_mappings(struct scanner *scanner, const struct scan_config *config,
+                        struct problem *ret_problem)
+{
+    for (int i = 0; i < config->mapping_count; i++) {
+        const struct key_mapping *mapping = &config->mapping[i];
+        int rc = scan_names_add(&scanner->names, mapping->path, mapping->key, 0, true);
+        if (rc == -ERR_CFG_004)
+            return problem_set(
+                ret_problem, ERR_CFG_004,
+                "`keys:` maps a key from \"%s\", which cannot be: give the key's name, or names joined "
+                "by single dots, at most %d bytes in all.",
+                mapping->path, SCAN_NAME_SIZE_MAX);
+        if (rc < 0)
+            return problem_set(ret_problem, (enum error) - rc,
+                               "There is no memory for the `keys:` of an input.");
+    }
+    return 0;
+}
+
+static int fill(struct scanner *scanner, const struct scan_config *config, struct problem *ret_problem)
+{
+    const struct scan_format *format = scan_format_find(config->format);
+    if (!format)
+        return problem_set(ret_problem, ERR_CFG_004, "The format \"%s\" is not known.", config->format);
+    scanner->mask = scan_mask_best()->function;
+    memcpy(scanner->level_rule, config->level_rule, sizeof(scanner->level_rule));
+    scanner->level_rule_count = config->level_rule_count;
+    scanner->level_default = config->level_default;
+    if (scan_names_init(&scanner->names) < 0 || add_format(scanner, format) < 0)
+        return problem_set(ret_problem, ERR_INT_002, "There is no memory for the keys of a format.");
+    int rc = add_mappings(scanner, config, ret_problem);
+    if (rc < 0)
+        return rc;
+    scanner->pending = calloc((size_t)scanner->names.node_count, sizeof(*scanner->pending));
+    return scanner->pending ? 0 : problem_set(ret_problem, ERR_INT_002, "There is no memory for a scanner.");
+}
+
+static void cleanup_scanner(struct scanner **scanner)
+{
+    scanner_free(*scanner);
+}
+
+int scanner_new(const struct scan_config *config, struct problem *ret_problem, struct scanner **ret_scanner)
+{
+    _cleanup_(cleanup_scanner) struct scanner *scanner = calloc(1, sizeof(*scanner));
+    if (!scanner)
+        return problem_set(ret_problem, ERR_INT_002, "There is no memory for a scanner.");
+    int rc = fill(scanner, config, ret_problem);
+    if (rc < 0)
+        return rc;
+    *ret_scanner = take_pointer(scanner);
+    return 0;
+}
+
+void scanner_free(struct scanner *scanner)
+{
+    if (!scanner)
+        return;
+    scan_names_release(&scanner->names);
+    free(scanner->pending);
+    free(scanner);
+}

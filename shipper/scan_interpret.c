@@ -1,0 +1,96 @@
+/* What the values of a record mean: its time, level, number and mark. */
+#include "scan_private.h"
+
+#include "liblog/base/number.h"
+#include "liblog/record.h"
+
+enum { WORD_SIZE_MAX = 64 }; /* a level, a mark, or a time as text; anything longer is none */
+
+static const int64_t time_ahead_ns_max = INT64_C(5) * 60 * 1000000000;
+
+static bool time_is_good(struct scanner *scanner, const struct value *value, int64_t now_ns, int64_t *ret_ns)
+{
+    char memory[WORD_SIZE_MAX];
+    if (value->kind != VALUE_STRING && value->kind != VALUE_NUMBER)
+        return false;
+    int64_t ns;
+    if (scan_time(&scanner->minute, value_text(value, memory, sizeof(memory)), &ns) < 0 ||
+        ns > now_ns + time_ahead_ns_max)
+        return false;
+    *ret_ns = ns;
+    return true;
+}
+
+static bool rule_fits(const struct level_rule *rule, struct slice text, bool is_number, int64_t number)
+{
+    if (rule->text[0])
+        return slice_is(text, rule->text);
+    return is_number && number >= rule->from && number <= rule->to;
+}
+
+/* By an input's own table. A word that every program means alike is understood without being in it; a number
+ * is not. */
+static enum level level_by_rules(const struct scanner *scanner, struct slice text)
+{
+    int64_t number = 0;
+    bool is_number = number_to_i64(text, &number) == 0;
+    for (int i = 0; i < scanner->level_rule_count; i++)
+        if (rule_fits(&scanner->level_rule[i], text, is_number, number))
+            return scanner->level_rule[i].level;
+    enum level level = is_number ? LEVEL_UNKNOWN : level_from_text(text);
+    return level == LEVEL_UNKNOWN ? scanner->level_default : level;
+}
+
+/* OpenTelemetry's severities: four of each, 1 to 24. */
+static enum level level_from_severity(struct slice text)
+{
+    uint64_t number;
+    if (number_to_u64(text, &number) < 0)
+        return level_from_text(text);
+    return number < 1 || number > 24 ? LEVEL_UNKNOWN : (enum level)(LEVEL_TRACE + (number - 1) / 4);
+}
+
+static enum level level_of(const struct scanner *scanner, const struct value *value)
+{
+    char memory[WORD_SIZE_MAX];
+    bool is_word = value->kind == VALUE_STRING || value->kind == VALUE_NUMBER;
+    struct slice text = is_word ? value_text(value, memory, sizeof(memory)) : (struct slice){0};
+    if (scanner->level_rule_count)
+        return level_by_rules(scanner, text);
+    return scanner->otel_levels ? level_from_severity(text) : level_from_text(text);
+}
+
+/* A positive whole number, or 0. */
+static uint64_t count_of(const struct value *value)
+{
+    uint64_t number;
+    if (value->kind != VALUE_NUMBER || number_to_u64(slice_from(value->data, value->size), &number) < 0)
+        return 0;
+    return number;
+}
+
+static void interpret_mark(struct event *event)
+{
+    char memory[WORD_SIZE_MAX];
+    const struct value *mark = &event->value[EVENT_MARK];
+    event->is_mark = mark->kind == VALUE_STRING && mark->size > 0;
+    event->is_crash = false;
+    event->dropped = 0;
+    if (!event->is_mark)
+        return;
+    struct slice text = value_text(mark, memory, sizeof(memory));
+    event->is_crash = slice_is(text, LL_MARK_CRASH);
+    if (slice_is(text, LL_MARK_DROPPED))
+        event->dropped = count_of(&event->value[EVENT_DROPPED_COUNT]);
+}
+
+void event_interpret(struct scanner *scanner, struct event *event, int64_t now_ns, int64_t previous_ns)
+{
+    event->bad_time = !time_is_good(scanner, &event->value[EVENT_TIMESTAMP], now_ns, &event->time_ns);
+    if (event->bad_time)
+        event->time_ns = previous_ns;
+    event->level = level_of(scanner, &event->value[EVENT_LEVEL]);
+    event->seq = count_of(&event->value[EVENT_SEQ]);
+    event->is_copy = event->value[EVENT_COPY].kind == VALUE_TRUE;
+    interpret_mark(event);
+}

@@ -1,0 +1,52 @@
+/*
+ * Sixty-four bytes at a time, sorted by what they are to JSON: bit i of a mask speaks of byte i. Each
+ * instruction set has a function of its own; all give the same answers, and the best one that the machine has
+ * is chosen once, at run time.
+ */
+#ifndef SHIPPER_SCAN_MASK_H
+#define SHIPPER_SCAN_MASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SCAN_BLOCK_SIZE = 64 };
+
+struct scan_mask {
+    uint64_t quote;
+    uint64_t backslash;
+    uint64_t space; /* white space as JSON has it: blank, tab, CR, LF */
+    uint64_t open;  /* { [ */
+    uint64_t close; /* } ] */
+    uint64_t colon;
+    uint64_t comma;
+    uint64_t control; /* below 0x20: tab, CR and LF too */
+    uint64_t digit;
+    uint64_t high; /* 0x80 and above */
+};
+
+/* Fills `count` masks from count * SCAN_BLOCK_SIZE bytes, which need no alignment. */
+typedef void scan_mask_function(const char *data, size_t count, struct scan_mask *ret_masks);
+
+struct scan_mask_way {
+    const char *name; /* "avx512", "avx2", "sse2", "neon", "plain" */
+    scan_mask_function *function;
+    bool (*usable)(void); /* on this machine */
+};
+
+/* All that this build has, the fastest first; the last one is usable everywhere. */
+const struct scan_mask_way *scan_mask_ways(size_t *ret_count);
+
+/* The fastest that is usable here. */
+const struct scan_mask_way *scan_mask_best(void);
+
+scan_mask_function scan_mask_plain;
+#if defined(__x86_64__)
+scan_mask_function scan_mask_avx512;
+scan_mask_function scan_mask_avx2;
+scan_mask_function scan_mask_sse2;
+#elif defined(__aarch64__)
+scan_mask_function scan_mask_neon;
+#endif
+
+#endif

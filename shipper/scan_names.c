@@ -1,0 +1,115 @@
+#include "scan_names.h"
+
+#include "liblog/base/cleanup.h"
+
+/* Room for one more element, with its bytes zero; the array doubles when the count is a power of two. */
+static int grow(void **array, int count, size_t element_size)
+{
+    if (count & (count - 1))
+        return 0;
+    void *larger = realloc(*array, (count ? 2 * (size_t)count : 1) * element_size);
+    if (!larger)
+        return -ERR_INT_002;
+    *array = larger;
+    return 0;
+}
+
+static int add_node(struct scan_names *names)
+{
+    void *nodes = names->node;
+    int rc = grow(&nodes, names->node_count, sizeof(*names->node));
+    names->node = nodes;
+    if (rc < 0)
+        return rc;
+    memset(&names->node[names->node_count], 0xFF, sizeof(*names->node)); /* every bucket -1 */
+    return names->node_count++;
+}
+
+/* Puts a name without meaning yet into a node. Its index, or a negative error. */
+static int add_name(struct scan_names *names, int node, struct slice text)
+{
+    void *all = names->name;
+    int rc =
+        names->name_count < INT16_MAX ? grow(&all, names->name_count, sizeof(*names->name)) : -ERR_INT_002;
+    names->name = all;
+    if (rc < 0)
+        return rc;
+    struct scan_name *name = &names->name[names->name_count];
+    *name = (struct scan_name){.key = -1, .child = -1, .rank = SCAN_RANK_NONE, .size = (uint8_t)text.size};
+    memcpy(name->text, text.data, text.size);
+    struct scan_key key = scan_key_of(name->text, text.size);
+    name->head = key.head;
+    name->tail = key.tail;
+    int16_t *bucket = &names->node[node].bucket[scan_key_bucket(&key)];
+    name->next = *bucket;
+    *bucket = (int16_t)names->name_count;
+    return names->name_count++;
+}
+
+/* The node behind the name `text` of `node`, made when there is none. */
+static int child_of(struct scan_names *names, int node, struct slice text)
+{
+    for (int i = 0; i < SCAN_NODE_BUCKETS; i++)
+        for (int n = names->node[node].bucket[i]; n >= 0; n = names->name[n].next)
+            if (names->name[n].child >= 0 &&
+                slice_equal(slice_from(names->name[n].text, names->name[n].size), text))
+                return names->name[n].child;
+    int name = add_name(names, node, text);
+    int child = name < 0 ? name : add_node(names);
+    if (child >= 0)
+        names->name[name].child = (int16_t)child;
+    return child;
+}
+
+static int add_key(struct scan_names *names, int node, struct slice text, enum event_key key, uint8_t rank)
+{
+    int name = add_name(names, node, text);
+    if (name < 0)
+        return name;
+    names->name[name].key = (int16_t)key;
+    names->name[name].rank = rank;
+    return 0;
+}
+
+static bool path_is_good(struct slice path)
+{
+    if (path.size == 0 || path.size > SCAN_NAME_SIZE_MAX || path.data[0] == '.' ||
+        path.data[path.size - 1] == '.')
+        return false;
+    for (size_t i = 1; i < path.size; i++)
+        if (path.data[i] == '.' && path.data[i - 1] == '.')
+            return false;
+    return true;
+}
+
+int scan_names_add(struct scan_names *names, const char *path, enum event_key key, uint8_t rank, bool flat)
+{
+    struct slice rest = slice_of(path);
+    if (!path_is_good(rest))
+        return -ERR_CFG_004;
+    int node = 0;
+    for (;;) {
+        const char *dot = memchr(rest.data, '.', rest.size);
+        int rc = !dot || flat ? add_key(names, node, rest, key, rank) : 0;
+        if (rc < 0 || !dot)
+            return rc;
+        node = child_of(names, node, slice_from(rest.data, (size_t)(dot - rest.data)));
+        if (node < 0)
+            return node;
+        rest = slice_from(dot + 1, (size_t)(rest.data + rest.size - dot - 1));
+    }
+}
+
+int scan_names_init(struct scan_names *names)
+{
+    *names = (struct scan_names){0};
+    int node = add_node(names);
+    return node < 0 ? node : 0;
+}
+
+void scan_names_release(struct scan_names *names)
+{
+    free(names->node);
+    free(names->name);
+    *names = (struct scan_names){0};
+}

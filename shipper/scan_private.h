@@ -1,0 +1,35 @@
+/* The scanner itself, for the files that make it up. */
+#ifndef SHIPPER_SCAN_PRIVATE_H
+#define SHIPPER_SCAN_PRIVATE_H
+
+#include "scan_grammar.h"
+#include "scan_names.h"
+
+enum { MINUTE_TEXT_SIZE = 16 }; /* 2025-10-19T14:30 */
+
+/* Records come in time order, so most begin with the same minute as the one before. */
+struct scan_minute {
+    bool known;
+    char text[MINUTE_TEXT_SIZE];
+    int64_t ns;
+};
+
+struct scanner {
+    scan_mask_function *mask;
+    struct scan_names names;
+    struct slice *pending; /* by node: an object of this line that is still to be looked into */
+    bool any_pending;
+    uint8_t rank[EVENT_KEY_COUNT]; /* of the name that gave the value */
+    bool otel_levels;
+    struct level_rule level_rule[SCAN_LEVEL_RULES_MAX];
+    int level_rule_count;
+    enum level level_default;
+    struct scan_minute minute;
+};
+
+/* A time as logs write it: RFC 3339 in UTC or with an offset (its colon may be missing), or a number of
+ * seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by its magnitude. 0, or -1 when
+ * it is none. */
+int scan_time(struct scan_minute *minute, struct slice text, int64_t *ret_ns);
+
+#endif

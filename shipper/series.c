@@ -1,0 +1,184 @@
+#include "series.h"
+
+#include "hash.h"
+#include "liblog/base/cleanup.h"
+
+#include <assert.h>
+
+enum { SLOTS_MIN = 256, ROWS_MIN = 64, COLLAPSE_STEPS = 4 };
+
+/* In the order in which they are given up. */
+static const enum series_text collapse_order[COLLAPSE_STEPS] = {SERIES_ENDPOINT, SERIES_LOGGER, SERIES_CODE,
+                                                                SERIES_TYPE};
+
+static uint64_t key_hash(const struct series_table *table, const struct series_key *key)
+{
+    uint64_t hash = hash_number(table->seed, (uint64_t)key->level);
+    for (int i = 0; i < SERIES_TEXT_COUNT; i++)
+        hash = hash_text(hash, key->text[i]);
+    return hash;
+}
+
+static bool key_equal(const struct series_key *a, const struct series_key *b)
+{
+    if (a->level != b->level)
+        return false;
+    for (int i = 0; i < SERIES_TEXT_COUNT; i++)
+        if (!slice_equal(a->text[i], b->text[i]))
+            return false;
+    return true;
+}
+
+int series_table_init(struct series_table *table, uint64_t series_max, uint64_t seed)
+{
+    uint32_t *slots = calloc(SLOTS_MIN, sizeof(*slots));
+    if (!slots)
+        return -ERR_INT_002;
+    *table = (struct series_table){
+        .slots = slots, .slot_mask = SLOTS_MIN - 1, .series_max = series_max, .seed = seed};
+    return 0;
+}
+
+void series_table_clear(struct series_table *table)
+{
+    for (uint32_t i = 0; i < table->count; i++)
+        free(table->rows[i].texts);
+    table->count = 0;
+    if (table->slots)
+        memset(table->slots, 0, ((size_t)table->slot_mask + 1) * sizeof(*table->slots));
+}
+
+void series_table_release(struct series_table *table)
+{
+    series_table_clear(table);
+    free(table->rows);
+    free(table->slots);
+    *table = (struct series_table){0};
+}
+
+/* The slot of the key, or the free one where it would go. */
+static uint32_t *find_slot(const struct series_table *table, uint64_t hash, const struct series_key *key)
+{
+    for (uint32_t at = (uint32_t)hash & table->slot_mask;; at = (at + 1) & table->slot_mask) {
+        uint32_t *slot = &table->slots[at];
+        if (*slot == 0)
+            return slot;
+        const struct series *series = &table->rows[*slot - 1];
+        if (series->hash == hash && key_equal(&series->key, key))
+            return slot;
+    }
+}
+
+static int grow_slots(struct series_table *table)
+{
+    uint32_t size = (table->slot_mask + 1) * 2;
+    uint32_t *slots = calloc(size, sizeof(*slots));
+    if (!slots)
+        return -ERR_INT_002;
+    free(table->slots);
+    table->slots = slots;
+    table->slot_mask = size - 1;
+    for (uint32_t i = 0; i < table->count; i++)
+        *find_slot(table, table->rows[i].hash, &table->rows[i].key) = i + 1;
+    return 0;
+}
+
+static int grow_rows(struct series_table *table)
+{
+    uint32_t capacity = table->capacity ? table->capacity * 2 : ROWS_MIN;
+    struct series *rows = reallocarray(table->rows, capacity, sizeof(*rows));
+    if (!rows)
+        return -ERR_INT_002;
+    table->rows = rows;
+    table->capacity = capacity;
+    return 0;
+}
+
+static int make_room(struct series_table *table)
+{
+    if (table->count == table->capacity && grow_rows(table) < 0)
+        return -ERR_INT_002;
+    /* At most half full, so that a search ends soon. */
+    if ((table->count + 1) * 2 > table->slot_mask)
+        return grow_slots(table);
+    return 0;
+}
+
+/* A copy of the key in one piece of memory, which the caller frees. */
+static char *copy_key(const struct series_key *key, struct series_key *ret_copy)
+{
+    size_t size = 1; /* malloc(0) may be NULL */
+    for (int i = 0; i < SERIES_TEXT_COUNT; i++)
+        size += key->text[i].size;
+    char *texts = malloc(size);
+    if (!texts)
+        return NULL;
+    char *out = texts;
+    ret_copy->level = key->level;
+    for (int i = 0; i < SERIES_TEXT_COUNT; i++) {
+        if (key->text[i].size)
+            memcpy(out, key->text[i].data, key->text[i].size);
+        ret_copy->text[i] = slice_from(out, key->text[i].size);
+        out += key->text[i].size;
+    }
+    return texts;
+}
+
+static int add(struct series_table *table, uint64_t hash, const struct series_key *key, int64_t id)
+{
+    if (make_room(table) < 0)
+        return -ERR_INT_002;
+    struct series series = {.hash = hash, .id = id, .last_start = SERIES_NO_WINDOW};
+    series.texts = copy_key(key, &series.key);
+    if (!series.texts)
+        return -ERR_INT_002;
+    table->rows[table->count++] = series;
+    uint32_t *slot = find_slot(table, hash, key);
+    assert(*slot == 0);
+    *slot = table->count;
+    return 0;
+}
+
+int series_table_learn(struct series_table *table, int64_t id, const struct series_key *key)
+{
+    uint64_t hash = key_hash(table, key);
+    uint32_t slot = *find_slot(table, hash, key);
+    if (slot == 0)
+        return add(table, hash, key, id);
+    table->rows[slot - 1].id = id;
+    return 0;
+}
+
+/* Gives up texts step by step until the series exists or there is still room for it. */
+static void collapse(const struct series_table *table, struct series_key *key)
+{
+    for (int step = 0; step < COLLAPSE_STEPS; step++) {
+        struct slice *text = &key->text[collapse_order[step]];
+        if (text->size)
+            *text = SLICE("other");
+        uint64_t room = table->series_max + (table->series_max / 16) * (uint64_t)(step + 1);
+        if (table->count < room || *find_slot(table, key_hash(table, key), key) != 0)
+            return;
+    }
+}
+
+int series_table_take(struct series_table *table, const struct series_key *key, uint32_t *ret_index)
+{
+    uint64_t hash = key_hash(table, key);
+    uint32_t slot = *find_slot(table, hash, key);
+    if (slot == 0) {
+        struct series_key collapsed = *key;
+        if (table->count >= table->series_max)
+            collapse(table, &collapsed);
+        hash = key_hash(table, &collapsed);
+        slot = *find_slot(table, hash, &collapsed);
+        if (slot == 0) {
+            int r = add(table, hash, &collapsed, 0);
+            if (r < 0)
+                return r;
+            slot = table->count;
+        }
+    }
+    *ret_index = slot - 1;
+    return 0;
+}

@@ -1,0 +1,102 @@
+/* The inside of a tail, shared by tail.c (looking, order) and tail_identify.c (which source a file is). */
+#ifndef SHIPPER_TAIL_INTERNAL_H
+#define SHIPPER_TAIL_INTERNAL_H
+
+#include "discover.h"
+#include "tail_known.h"
+#include "tail_source.h"
+#include "watch.h"
+
+/* A source as tail sees it. `source` comes first, so that a struct source * leads here. */
+struct tracked {
+    struct source source;
+    struct source_file file;
+    char *family;
+    struct generation generation;
+    uint64_t sequence;   /* of creation: orders what has one age (a deleted app.log and the new one) */
+    int input;
+    int known;           /* index of its entry there */
+    size_t index;        /* in the order of reading */
+    uint64_t checked_at; /* number of the look that last saw what the file system says */
+    bool seen;           /* by the last scan */
+    bool dropped;        /* only waits for the next scan to be freed */
+    bool rewritten;      /* by the last scan: the file holds other bytes, or fewer; to be settled in this scan */
+};
+
+/* Another file with the bytes of a source that is present: not looked at again while it stays as it is. */
+struct copy {
+    uint64_t device, inode, size;
+    int64_t modified_ns;
+    int known;
+};
+
+/* A path that somebody was told of. */
+struct told {
+    char *path;
+    enum error error;
+    uint64_t look; /* the last scan that met it */
+};
+
+enum { TAIL_TOLD_MAX = 1000, TAIL_COPIES_MAX = 100000 };
+
+struct tail {
+    struct tail_options options;
+    struct file_pool pool;
+    struct known_set known;
+    struct watch *watch; /* NULL: look by time */
+
+    struct tracked **sources; /* in the order of reading */
+    size_t source_count, source_capacity;
+    struct tracked **by_path; /* the same, by path; for the news of watch */
+    uint64_t next_sequence;
+
+    struct copy *copies;
+    int copy_count, copy_capacity;
+
+    struct told *told;
+    int told_count;
+    void (*on_problem)(void *context, const struct problem *problem); /* of the look that goes on */
+    void *on_problem_context;
+
+    uint64_t look;          /* counts tail_look */
+    uint64_t scan;          /* the look that last listed the folders; what was seen then is `present` */
+    uint64_t scans;         /* how many there were */
+    int64_t now_ns;         /* of the look that goes on */
+    int64_t next_scan_ns;
+    int64_t last_look_ns;
+    bool scan_due;
+    bool restless;          /* some source changes its state with time alone */
+    int new_count;          /* sources new in this look */
+    int matched;
+    int unreadable;         /* at the last scan */
+    enum error first_unreadable;
+};
+
+static inline struct tracked *tracked_of(const struct source *source)
+{
+    return (struct tracked *)(uintptr_t)source;
+}
+
+/* Tells a problem with a path, once until it changes, and counts it. */
+void tail_tell(struct tail *tail, const struct problem *problem, const char *path);
+
+/* The next scan comes at `delay_ns` from now at the latest. */
+void tail_scan_within(struct tail *tail, int64_t delay_ns);
+
+/* A source for that entry of `known`, in the list, not yet with a file. NULL when memory ran out. */
+struct tracked *tail_track(struct tail *tail, int known, int input, const char *path);
+
+/* Its bytes are out of reach for good: what was not read is counted. */
+void tail_lose(struct tracked *tracked);
+
+/*
+ * Finds out which source each of these files is, and gives it to that one: an older one that goes on there, or a new one.
+ * 0 or a negative error.
+ */
+int tail_identify(struct tail *tail, const struct found_file *const *files, size_t count,
+                  struct problem *ret_problem);
+
+/* Opens the file anew and compares it with its own source. False when it cannot be read now. */
+bool tail_compare_again(struct tail *tail, struct tracked *tracked, enum source_verdict *ret_verdict);
+
+#endif

@@ -1,0 +1,201 @@
+#include "tail_known.h"
+
+#include "liblog/base/cleanup.h"
+
+enum { BUCKETS_MIN = 1024 };
+
+void known_release(struct known_set *set)
+{
+    for (int i = 0; i < set->count; i++)
+        free(set->items[i].path);
+    free(set->items);
+    free(set->by_inode);
+    free(set->by_head);
+    *set = (struct known_set){0};
+}
+
+const struct source_evidence *known_evidence(const struct known *known)
+{
+    return known->source ? &known->source->record.evidence : &known->evidence;
+}
+
+static int *inode_bucket(const struct known_set *set, uint64_t inode)
+{
+    uint64_t mixed = inode * UINT64_C(0x9e3779b97f4a7c15);
+    return &set->by_inode[(mixed >> 32) & (uint64_t)(set->bucket_count - 1)];
+}
+
+static int *head_bucket(const struct known_set *set, const struct source_hash *head)
+{
+    uint32_t bits;
+    memcpy(&bits, head->hash, sizeof(bits));
+    return &set->by_head[bits & (uint32_t)(set->bucket_count - 1)];
+}
+
+/* Puts an item into both chains, by the evidence it has now. A source without head is found by its inode only. */
+static void index_item(struct known_set *set, int index)
+{
+    struct known *known = &set->items[index];
+    const struct source_evidence *evidence = known_evidence(known);
+
+    known->indexed_inode = evidence->inode;
+    known->indexed_head = evidence->head;
+    int *bucket = inode_bucket(set, known->indexed_inode);
+    known->next_by_inode = *bucket;
+    *bucket = index;
+    if (known->indexed_head.size == 0)
+        return;
+    bucket = head_bucket(set, &known->indexed_head);
+    known->next_by_head = *bucket;
+    *bucket = index;
+    set->head_sizes[known->indexed_head.size]++;
+}
+
+static void unindex_item(struct known_set *set, int index)
+{
+    struct known *known = &set->items[index];
+    int *link = inode_bucket(set, known->indexed_inode);
+
+    while (*link != index)
+        link = &set->items[*link].next_by_inode;
+    *link = known->next_by_inode;
+    if (known->indexed_head.size == 0)
+        return;
+    link = head_bucket(set, &known->indexed_head);
+    while (*link != index)
+        link = &set->items[*link].next_by_head;
+    *link = known->next_by_head;
+    set->head_sizes[known->indexed_head.size]--;
+}
+
+void known_reindex(struct known_set *set, int index)
+{
+    const struct known *known = &set->items[index];
+    const struct source_evidence *evidence = known_evidence(known);
+
+    if (evidence->inode == known->indexed_inode && source_hash_equal(&evidence->head, &known->indexed_head))
+        return;
+    unindex_item(set, index);
+    index_item(set, index);
+}
+
+static int grow_buckets(struct known_set *set)
+{
+    int count = set->bucket_count ? 2 * set->bucket_count : BUCKETS_MIN;
+    _cleanup_free_ int *by_inode = malloc((size_t)count * sizeof(int));
+    _cleanup_free_ int *by_head = malloc((size_t)count * sizeof(int));
+
+    if (!by_inode || !by_head)
+        return -1;
+    memset(by_inode, -1, (size_t)count * sizeof(int));
+    memset(by_head, -1, (size_t)count * sizeof(int));
+    free(set->by_inode);
+    free(set->by_head);
+    set->by_inode = take_pointer(by_inode);
+    set->by_head = take_pointer(by_head);
+    set->bucket_count = count;
+    memset(set->head_sizes, 0, sizeof(set->head_sizes));
+    for (int i = 0; i < set->count; i++)
+        index_item(set, i);
+    return 0;
+}
+
+static int grow_items(struct known_set *set)
+{
+    int capacity = set->capacity ? 2 * set->capacity : 64;
+    void *grown = realloc(set->items, (size_t)capacity * sizeof(*set->items));
+
+    if (!grown)
+        return -1;
+    set->items = grown;
+    set->capacity = capacity;
+    return 0;
+}
+
+int known_add(struct known_set *set, const char *id, const char *path, const struct source_evidence *evidence)
+{
+    if (set->count == set->bucket_count && grow_buckets(set) < 0)
+        return -1;
+    if (set->count == set->capacity && grow_items(set) < 0)
+        return -1;
+    struct known *known = &set->items[set->count];
+    *known = (struct known){.evidence = *evidence, .path = strdup(path)};
+    if (!known->path)
+        return -1;
+    memcpy(known->id, id, UUID_TEXT_SIZE);
+    index_item(set, set->count);
+    return set->count++;
+}
+
+int known_first_by_inode(const struct known_set *set, uint64_t inode)
+{
+    int index = set->bucket_count ? *inode_bucket(set, inode) : -1;
+
+    while (index >= 0 && set->items[index].indexed_inode != inode)
+        index = set->items[index].next_by_inode;
+    return index;
+}
+
+int known_next_by_inode(const struct known_set *set, int index)
+{
+    uint64_t inode = set->items[index].indexed_inode;
+
+    do
+        index = set->items[index].next_by_inode;
+    while (index >= 0 && set->items[index].indexed_inode != inode);
+    return index;
+}
+
+struct index_list {
+    int *items;
+    int count, capacity;
+};
+
+static int add_index(struct index_list *list, int index)
+{
+    if (list->count == list->capacity) {
+        int capacity = list->capacity ? 2 * list->capacity : 16;
+        void *grown = realloc(list->items, (size_t)capacity * sizeof(int));
+        if (!grown)
+            return -1;
+        list->items = grown;
+        list->capacity = capacity;
+    }
+    list->items[list->count++] = index;
+    return 0;
+}
+
+/* Those whose head has this size and is the file's; the ones with its inode are in the list already. */
+static int add_by_head(const struct known_set *set, const struct source_facts *facts, uint32_t size,
+                       struct index_list *list)
+{
+    struct source_hash head;
+
+    source_hash_bytes(&head, facts->head.data, size);
+    for (int i = *head_bucket(set, &head); i >= 0; i = set->items[i].next_by_head) {
+        const struct known *known = &set->items[i];
+        if (known->indexed_inode == facts->inode || !source_hash_equal(&known->indexed_head, &head))
+            continue;
+        if (add_index(list, i) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int known_candidates(const struct known_set *set, const struct source_facts *facts, int **ret_indexes)
+{
+    struct index_list list = {0};
+    int error = 0;
+
+    for (int i = known_first_by_inode(set, facts->inode); i >= 0 && error == 0; i = known_next_by_inode(set, i))
+        error = add_index(&list, i);
+    for (uint32_t size = 1; size <= facts->head.size && set->count > 0 && error == 0; size++)
+        if (set->head_sizes[size] > 0)
+            error = add_by_head(set, facts, size, &list);
+    if (error < 0) {
+        free(list.items);
+        return -1;
+    }
+    *ret_indexes = list.items;
+    return list.count;
+}
