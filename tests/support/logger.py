@@ -127,5 +127,6 @@ def ring_folder(log):
 
 
 def ring_files(log):
+    """The rings that lie beside a log; the lock of its writers stays there."""
     folder = ring_folder(log)
-    return sorted(os.listdir(folder)) if folder.exists() else []
+    return sorted(name for name in os.listdir(folder) if not name.startswith("lock.")) if folder.exists() else []
