@@ -5,6 +5,7 @@ log, once, in whole lines, with seq 1, 2, 3 … and no gap. 200 kills over these
 
 import random
 import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -189,24 +190,25 @@ def test_shipper_that_follows_counts_each_record_of_killed_and_recovered_program
     assert output.read_bytes() == log.read_bytes()
 
 
-@pytest.mark.parametrize("processes", [3])
-def test_several_programs_on_one_file_write_whole_lines_and_survive_each_others_death(build, tmp_path, processes):
-    chance = random.Random(86)
+PROCESSES = 3
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_three_programs_on_one_file_write_whole_lines_and_survive_each_others_death(build, tmp_path, seed):
+    """They die one after the other within milliseconds: the next one, or recovery, finds several half-done writes."""
+    chance = random.Random(seed)
     log = tmp_path / "app.log"
-    killed = []
-    for _ in range(5):
-        counters = [Counters(tmp_path / f"counters-{i}") for i in range(processes)]
-        loggers = [Restless(build, log, each, THREADS) for each in counters]
+    counters = [Counters(tmp_path / f"counters-{i}") for i in range(PROCESSES)]
+    with ExitStack() as stack:
+        loggers = [stack.enter_context(Restless(build, log, each, THREADS)) for each in counters]
         for logger in loggers:
             wait_until(logger.has_logged, what="the first records", every_s=0.001)
-        for logger in chance.sample(loggers, processes):
-            time.sleep(chance.uniform(0, 0.01))
-            logger.kill()
-        killed += [(each.run_id(), each.returned(THREADS)) for each in counters]
-        for each in counters:
-            each.close()
-        recover(build, log).expect(0)
+        time.sleep(chance.uniform(0, 0.004))
+        for logger in chance.sample(loggers, PROCESSES):
+            logger.process.kill()
+            time.sleep(chance.choice((0, 0, chance.uniform(0, 0.004))))
+    recover(build, log).expect(0)
     account = Account()
     account.read(log.read_bytes())
-    for run_id, returned in killed:
-        account.settle(run_id, returned)
+    for each in counters:
+        account.settle(each.run_id(), each.returned(THREADS))

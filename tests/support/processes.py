@@ -67,7 +67,8 @@ class Child:
 
     def __exit__(self, *_):
         if self.is_running():
-            self.kill()
+            self.process.kill()
+        self.process.wait(timeout=30)
 
 
 def wait_until(condition, timeout_s=30, what="the condition", every_s=0.05):
