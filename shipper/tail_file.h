@@ -35,6 +35,7 @@ struct file_sight {
 enum file_state file_step(enum file_state state, const struct file_sight *sight);
 
 struct file_pool {
+    bool suspicious; /* some file's bytes did not fit when they were read: to be judged at the next look */
     int open_count;
     int open_max;
     struct source_file *newest; /* a ring of the open ones, by use */

@@ -78,7 +78,7 @@ static int set_suspicious(struct source *source, uint64_t offset, size_t *ret_si
     struct source_file *file = source->file;
 
     *ret_size = 0;
-    file->suspicious = true;
+    file->suspicious = file->pool->suspicious = true;
     if (file->once && !file->lost) {
         file->lost = true;
         source->counters.lost_bytes += file->limit > offset ? file->limit - offset : 0;
