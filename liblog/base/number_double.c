@@ -52,7 +52,7 @@ static uint64_t multiply_round_to_odd(const uint64_t power[2], uint64_t factor)
     return (uint64_t)(high >> 64) | ((uint64_t)high > 1);
 }
 
-/* At most 15 zeros: shortest() gives less than 10^16, because c < 2^53 and the interval is less than 10^(k+1) long. */
+/* At most 15 zeros: shortest() gives less than 10^16, as c < 2^53 and the interval is below 10^(k+1). */
 static uint64_t without_trailing_zeros(uint64_t digits, int *exponent)
 {
     static const struct {
