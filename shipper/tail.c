@@ -525,8 +525,11 @@ static void begin_scan(struct tail *tail)
     tail->first_unreadable = ERR_NONE;
     tail->next_scan_ns = INT64_MAX;
     for (size_t i = 0; i < tail->source_count; i++) {
+        struct source_file *file = &tail->sources[i]->file;
         known_reindex(&tail->known, tail->sources[i]->known);
         tail->sources[i]->seen = false;
+        if (file->broken != ERR_IO_007) /* what failed is tried again; what is damaged stays so */
+            file->broken = ERR_NONE;
     }
 }
 
