@@ -7,7 +7,8 @@
 struct place place_inside(const struct place *outer, const char *name, int line)
 {
     struct place place = {.file = outer->file, .line = line};
-    snprintf(place.key, sizeof place.key, "%s%s%s", outer->key, outer->key[0] ? "." : "", name);
+    snprintf(place.key, sizeof place.key, "%.*s%s%s", PLACE_KEY_SIZE - 2, outer->key,
+             outer->key[0] ? "." : "", name);
     return place;
 }
 
