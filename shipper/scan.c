@@ -31,24 +31,14 @@ static bool has_backslash(struct slice text)
     return text.size && memchr(text.data, '\\', text.size);
 }
 
-static enum value_kind kind_of(char first)
+/* The kind of a value by its first byte; all others begin numbers. */
+static inline enum value_kind kind_of(char first)
 {
-    switch (first) {
-    case '"':
-        return VALUE_STRING;
-    case '{':
-        return VALUE_OBJECT;
-    case '[':
-        return VALUE_ARRAY;
-    case 't':
-        return VALUE_TRUE;
-    case 'f':
-        return VALUE_FALSE;
-    case 'n':
-        return VALUE_NULL;
-    default:
-        return VALUE_NUMBER;
-    }
+    static const uint8_t kinds[256] = {
+        ['"'] = VALUE_STRING, ['{'] = VALUE_OBJECT, ['['] = VALUE_ARRAY,  ['t'] = VALUE_TRUE,
+        ['f'] = VALUE_FALSE,  ['n'] = VALUE_NULL,   ['-'] = VALUE_NUMBER, ['0' ... '9'] = VALUE_NUMBER,
+    };
+    return kinds[(uint8_t)first];
 }
 
 static bool is_space(char c)
@@ -72,7 +62,7 @@ static struct value value_between(const char *from, const char *to, bool backsla
     return (struct value){.data = from, .size = (uint32_t)(to - from), .kind = kind, .escaped = escaped};
 }
 
-static void take_name(struct member_cursor *m, const struct scan_name *name, const struct value *value)
+static inline void take_name(struct member_cursor *m, const struct scan_name *name, const struct value *value)
 {
     struct scanner *scanner = m->scanner;
     if (name->child >= 0) {
@@ -85,9 +75,11 @@ static void take_name(struct member_cursor *m, const struct scan_name *name, con
     }
 }
 
-static void take_key(struct member_cursor *m, struct scan_key key, const char *value_end)
+static inline __attribute__((always_inline)) void take_key(struct member_cursor *m, struct slice text,
+                                                           const char *value_end)
 {
     const struct scan_names *names = &m->scanner->names;
+    struct scan_key key = scan_key_of(text.data, text.size);
     for (int i = names->node[m->node].bucket[scan_key_bucket(&key)]; i >= 0; i = names->name[i].next)
         if (scan_name_is(&names->name[i], &key)) {
             struct value value = value_between(m->text + m->colon + 1, value_end, m->backslash);
@@ -96,16 +88,17 @@ static void take_key(struct member_cursor *m, struct scan_key key, const char *v
 }
 
 /* A key with escapes is one of ours when what it stands for is. */
-static void take_escaped_key(struct member_cursor *m, struct slice raw, const char *value_end)
+static __attribute__((noinline)) void take_escaped_key(struct member_cursor *m, struct slice raw,
+                                                       const char *value_end)
 {
     char memory[2 * SCAN_NAME_SIZE_MAX + sizeof(uint64_t)] = {0};
     struct value value = {raw.data, (uint32_t)raw.size, VALUE_STRING, true};
     struct slice text = value_text(&value, memory, 2 * SCAN_NAME_SIZE_MAX);
     if (text.size <= SCAN_NAME_SIZE_MAX)
-        take_key(m, scan_key_of(text.data, text.size), value_end);
+        take_key(m, text, value_end);
 }
 
-static void take_member(struct member_cursor *m, size_t end)
+static inline void take_member(struct member_cursor *m, size_t end)
 {
     const char *from = m->text + m->begin;
     const char *to = m->text + m->colon - 1;
@@ -118,7 +111,7 @@ static void take_member(struct member_cursor *m, size_t end)
     if (m->backslash && has_backslash(key))
         take_escaped_key(m, key, m->text + end);
     else if (key.size <= SCAN_NAME_SIZE_MAX)
-        take_key(m, scan_key_of(key.data, key.size), m->text + end);
+        take_key(m, key, m->text + end);
 }
 
 static void take_marks(struct member_cursor *m, const struct grammar_marks *marks)

@@ -40,9 +40,12 @@ static inline unsigned lowest(uint64_t bits)
 /* Bit i becomes the parity of bits 0 to i: one from each opening quote to before the closing one. */
 static inline uint64_t parity(uint64_t bits)
 {
-    for (unsigned shift = 1; shift < 64; shift *= 2)
-        bits ^= bits << shift;
-    return bits;
+    bits ^= bits << 1;
+    bits ^= bits << 2;
+    bits ^= bits << 4;
+    bits ^= bits << 8;
+    bits ^= bits << 16;
+    return bits ^ bits << 32;
 }
 
 /*
@@ -292,25 +295,22 @@ static bool each_scalar_is_good(const struct grammar *grammar, uint64_t starts)
 }
 
 /* Most scalars are whole numbers within one block: these are known by the masks alone. */
-static inline bool scalars_are_good(struct grammar *grammar, const struct tokens *t, uint64_t digit,
-                                    const char *block)
+static inline bool scalars_are_good(struct grammar *grammar, const struct tokens *t,
+                                    const struct scan_mask *mask)
 {
     uint64_t starts = t->scalar & ~(t->scalar << 1 | grammar->carry.scalar);
     grammar->carry.scalar = t->scalar >> 63;
-    if ((t->scalar & ~digit) || grammar->carry.scalar)
+    if ((t->scalar & ~mask->digit) || grammar->carry.scalar)
         return each_scalar_is_good(grammar, starts);
-    for (uint64_t longer = starts & (t->scalar >> 1); longer; longer &= longer - 1)
-        if (block[lowest(longer)] == '0')
-            return false;
-    return true;
+    return !(starts & mask->zero & (t->scalar >> 1));
 }
 
 static inline void report(struct grammar_marks *marks, uint64_t bits, size_t offset)
 {
     uint32_t *out = marks->at + marks->count;
-    marks->count += (size_t)__builtin_popcountll(bits);
     for (; bits; bits &= bits - 1)
         *out++ = (uint32_t)offset + lowest(bits);
+    marks->count = (size_t)(out - marks->at);
 }
 
 static inline enum grammar_result check_block(struct grammar *grammar, const struct scan_mask *mask,
@@ -325,8 +325,7 @@ static inline enum grammar_result check_block(struct grammar *grammar, const str
     struct regions r = {0};
     if (!find_regions(grammar, &t, block, &r))
         return grammar->depth > SCAN_DEPTH_MAX ? GRAMMAR_BAD_DEEP : GRAMMAR_BAD;
-    if ((mask->control & t.inside) || !order_is_good(grammar, &t, &r) ||
-        !scalars_are_good(grammar, &t, mask->digit, block))
+    if ((mask->control & t.inside) || !order_is_good(grammar, &t, &r) || !scalars_are_good(grammar, &t, mask))
         return GRAMMAR_BAD;
     grammar->carry.high |= mask->high;
     if (grammar->is_object)
@@ -347,6 +346,7 @@ static void cut_mask(struct scan_mask *mask, size_t size)
     mask->comma &= there;
     mask->control &= there;
     mask->digit &= there;
+    mask->zero &= there;
     mask->high &= there;
 }
 

@@ -22,6 +22,7 @@ struct scan_mask {
     uint64_t comma;
     uint64_t control; /* below 0x20: tab, CR and LF too */
     uint64_t digit;
+    uint64_t zero; /* the digit 0 */
     uint64_t high; /* 0x80 and above */
 };
 

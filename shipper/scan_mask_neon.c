@@ -51,6 +51,7 @@ static void mask_block_neon(const uint8_t *data, struct scan_mask *ret_mask)
     ret_mask->comma = equal_neon(&block, ',');
     ret_mask->control = between_neon(&block, 0, 0x1F);
     ret_mask->digit = between_neon(&block, '0', '9');
+    ret_mask->zero = equal_neon(&block, '0');
     ret_mask->high = between_neon(&block, 0x80, 0xFF);
 }
 

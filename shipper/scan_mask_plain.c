@@ -13,6 +13,7 @@ enum byte_class {
     CLASS_COMMA,
     CLASS_CONTROL,
     CLASS_DIGIT,
+    CLASS_ZERO,
     CLASS_HIGH,
     CLASS_COUNT
 };
@@ -23,7 +24,7 @@ static const uint8_t class_of[256] = {
     [0x0B ... 0x0C] = CLASS_CONTROL, ['\r'] = CLASS_SPACE_CONTROL, [0x0E ... 0x1F] = CLASS_CONTROL,
     [' '] = CLASS_BLANK, ['"'] = CLASS_QUOTE, ['\\'] = CLASS_BACKSLASH, [':'] = CLASS_COLON, [','] = CLASS_COMMA,
     ['{'] = CLASS_OPEN, ['['] = CLASS_OPEN, ['}'] = CLASS_CLOSE, [']'] = CLASS_CLOSE,
-    ['0' ... '9'] = CLASS_DIGIT, [0x80 ... 0xFF] = CLASS_HIGH,
+    ['0'] = CLASS_ZERO, ['1' ... '9'] = CLASS_DIGIT, [0x80 ... 0xFF] = CLASS_HIGH,
 };
 /* clang-format on */
 
@@ -41,7 +42,8 @@ static void mask_block(const char *data, struct scan_mask *ret_mask)
         .colon = of[CLASS_COLON],
         .comma = of[CLASS_COMMA],
         .control = of[CLASS_CONTROL] | of[CLASS_SPACE_CONTROL],
-        .digit = of[CLASS_DIGIT],
+        .digit = of[CLASS_DIGIT] | of[CLASS_ZERO],
+        .zero = of[CLASS_ZERO],
         .high = of[CLASS_HIGH],
     };
 }

@@ -53,6 +53,7 @@ static void mask_block_sse2(const char *data, struct scan_mask *ret_mask)
     ret_mask->comma = equal_sse2(&block, ',');
     ret_mask->control = between_sse2(&block, 0, LAST_CONTROL);
     ret_mask->digit = between_sse2(&block, '0', '9');
+    ret_mask->zero = equal_sse2(&block, '0');
     ret_mask->high = between_sse2(&block, 0x80, 0xFF);
 }
 
@@ -122,6 +123,7 @@ AVX2 static inline void mask_block_avx2(const char *data, struct scan_mask *ret_
     ret_mask->comma = equal_avx2(block, ',');
     ret_mask->control = between_avx2(block, 0, LAST_CONTROL);
     ret_mask->digit = between_avx2(block, '0', '9');
+    ret_mask->zero = equal_avx2(block, '0');
     ret_mask->high = bits_avx2(block.low, block.high); /* the sign bits */
 }
 
@@ -158,6 +160,7 @@ AVX512 static inline void mask_block_avx512(const char *data, struct scan_mask *
     ret_mask->control = _mm512_cmple_epu8_mask(block, _mm512_set1_epi8(LAST_CONTROL));
     ret_mask->digit =
         _mm512_cmplt_epu8_mask(_mm512_sub_epi8(block, _mm512_set1_epi8('0')), _mm512_set1_epi8(10));
+    ret_mask->zero = equal_avx512(block, '0');
     ret_mask->high = _mm512_movepi8_mask(block);
 }
 

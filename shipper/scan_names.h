@@ -10,7 +10,8 @@
 
 enum {
     SCAN_NAME_SIZE_MAX = 127,
-    SCAN_NODE_BUCKETS = 64,
+    SCAN_NODE_BUCKET_BITS = 8, /* so many that names of one format seldom meet */
+    SCAN_NODE_BUCKETS = 1 << SCAN_NODE_BUCKET_BITS,
     SCAN_RANK_NONE = 255, /* worse than any; a rank is how good a name is for its key, 0 the best */
 };
 
@@ -76,7 +77,7 @@ static inline struct scan_key scan_key_of(const char *data, size_t size)
 static inline unsigned scan_key_bucket(const struct scan_key *key)
 {
     uint64_t mixed = (key->head ^ (key->tail << 1) ^ key->size) * UINT64_C(0x9E3779B97F4A7C15);
-    return (unsigned)(mixed >> 58);
+    return (unsigned)(mixed >> (64 - SCAN_NODE_BUCKET_BITS));
 }
 
 static inline bool scan_name_is(const struct scan_name *name, const struct scan_key *key)

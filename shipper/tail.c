@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <limits.h>
 
-/* How often the folders are listed though nothing was heard: rarely when inotify watches them all; and the more files there
- * are, the more rarely, so that looking costs a few percent of a core at most. */
+/* How often the folders are listed though nothing was heard: rarely when inotify watches them all; and the
+ * more files there are, the more rarely, so that looking costs a few percent of a core at most. */
 #define SCAN_WATCHED_NS   INT64_C(10000000000)
 #define SCAN_UNWATCHED_NS INT64_C(1000000000)
 #define SCAN_PER_FILE_NS  INT64_C(200000)
@@ -182,7 +182,8 @@ static void sort_sources(struct tail *tail)
 
 /* ---- what the file system says of one file ---- */
 
-/* The quick check that a file which changed still holds what was read: its marker, or its head while nothing was read. */
+/* The quick check that a file which changed still holds what was read: its marker, or its head while nothing
+ * was read. */
 static bool still_holds(struct tracked *tracked, uint64_t size)
 {
     struct source_evidence *evidence = &tracked->source.record.evidence;
@@ -204,7 +205,8 @@ static bool still_holds(struct tracked *tracked, uint64_t size)
     return source_hash_equal(&hash, &evidence->head);
 }
 
-/* Whether the file holds other bytes than its source, or fewer than were read. What cannot be read now is asked again. */
+/* Whether the file holds other bytes than its source, or fewer than were read. What cannot be read now is
+ * asked again. */
 static bool is_rewritten(struct tail *tail, struct tracked *tracked, uint64_t size)
 {
     struct source_evidence *evidence = &tracked->source.record.evidence;
@@ -325,8 +327,8 @@ static bool is_retired(struct tail *tail, const struct found_file *found)
 
     for (int i = known_first_by_inode(set, found->inode); i >= 0; i = known_next_by_inode(set, i)) {
         struct known *known = &set->items[i];
-        if (!known->retired || known->evidence.device != found->device || known->evidence.size != found->size ||
-            known->evidence.modified_ns != found->modified_ns)
+        if (!known->retired || known->evidence.device != found->device ||
+            known->evidence.size != found->size || known->evidence.modified_ns != found->modified_ns)
             continue;
         known->seen_at_look = tail->scan;
         return true;
@@ -378,8 +380,8 @@ static bool has_newer_brother(const struct found *found, size_t index)
     return index + 1 < found->count && next->input == file->input && strcmp(next->family, file->family) == 0;
 }
 
-/* A name that moves while the folders are listed may be missed. As long as any name leads to the open file, its source is
- * there, and goes on in no copy. */
+/* A name that moves while the folders are listed may be missed. As long as any name leads to the open file,
+ * its source is there, and goes on in no copy. */
 static void note_present(struct tail *tail)
 {
     struct stat st;
@@ -401,8 +403,8 @@ static void note_generations(struct tail *tail, const struct found *found)
     }
 }
 
-/* No pattern finds it any more: renamed to somewhere else, or deleted. Without a descriptor only the name can tell, and a
- * scan may miss a name that moves: so not before the second one. */
+/* No pattern finds it any more: renamed to somewhere else, or deleted. Without a descriptor only the name can
+ * tell, and a scan may miss a name that moves: so not before the second one. */
 static void miss(struct tail *tail, struct tracked *tracked)
 {
     struct source_file *file = &tracked->file;
@@ -471,7 +473,8 @@ static int mourn_one(struct tail *tail, int known, int input)
     return 0;
 }
 
-/* Sources from before that had unread bytes, and whose file should be found but is not: counted once, then finished. */
+/* Sources from before that had unread bytes, and whose file should be found but is not: counted once, then
+ * finished. */
 static int mourn(struct tail *tail, const struct found *found)
 {
     for (int i = 0; i < tail->known.count; i++) {
@@ -480,7 +483,8 @@ static int mourn(struct tail *tail, const struct found *found)
         int input;
         bool unread = !known->evidence.finished &&
                       (known->evidence.compressed || known->evidence.size > known->evidence.offset);
-        if (known->source || known->seen_at_look == tail->scan || !unread || !lies_in(found, known->path, &input))
+        if (known->source || known->seen_at_look == tail->scan || !unread ||
+            !lies_in(found, known->path, &input))
             continue;
         if (discover_wants(&tail->options.inputs[input], 1, name ? name + 1 : known->path) &&
             mourn_one(tail, i, input) < 0)
@@ -523,7 +527,8 @@ static void begin_scan(struct tail *tail)
     }
 }
 
-static int meet_all(struct tail *tail, const struct found *found, const struct found_file **ret_new, size_t *ret_count)
+static int meet_all(struct tail *tail, const struct found *found, const struct found_file **ret_new,
+                    size_t *ret_count)
 {
     size_t count = 0;
 
@@ -644,7 +649,8 @@ static void take_news(void *context, const struct watch_event *event)
     tail->scan_due |= tracked && tracked->dropped;
 }
 
-/* Nothing tells of files that left the folders, so they are looked at each time; as are those that did not fit. */
+/* Nothing tells of files that left the folders, so they are looked at each time; as are those that did not
+ * fit. */
 static void check_strays(struct tail *tail)
 {
     for (size_t i = 0; i < tail->source_count; i++) {

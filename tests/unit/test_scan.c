@@ -814,7 +814,7 @@ static void a_refused_line_leaves_nothing_behind_for_the_next(void **state)
 static void a_line_of_a_million_keys_is_a_record(void **state)
 {
     (void)state;
-    size_t capacity = 16 << 20, size = 0;
+    size_t capacity = 20 << 20, size = 0;
     char *text = malloc(capacity);
     assert_non_null(text);
     text[size++] = '{';

@@ -1,0 +1,74 @@
+/* Any bytes as one line: every way of masking blocks gives the same answer, and what is taken lies within the
+ * line. */
+#include "shipper/scan_private.h"
+
+#include "liblog/base/cleanup.h"
+#include "liblog/base/json.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool good)
+{
+    if (!good)
+        abort();
+}
+
+static void check_values(const struct event *event, struct slice line)
+{
+    char memory[200];
+    for (int i = 0; i < EVENT_KEY_COUNT; i++) {
+        const struct value *value = &event->value[i];
+        if (value->kind == VALUE_ABSENT)
+            continue;
+        check(value->data >= line.data && value->data + value->size <= line.data + line.size);
+        check(value_text(value, memory, sizeof(memory)).size <= sizeof(memory));
+    }
+}
+
+static bool same_values(const struct event *a, const struct event *b)
+{
+    for (int i = 0; i < EVENT_KEY_COUNT; i++)
+        if (a->value[i].data != b->value[i].data || a->value[i].size != b->value[i].size ||
+            a->value[i].kind != b->value[i].kind || a->value[i].escaped != b->value[i].escaped)
+            return false;
+    return a->bad_utf8 == b->bad_utf8;
+}
+
+static void scan_by_every_way(struct scanner *scanner, struct slice line)
+{
+    struct event first, event;
+    size_t count;
+    const struct scan_mask_way *ways = scan_mask_ways(&count);
+    scanner->mask = scan_mask_plain;
+    int expected = scan_line(scanner, line, &first);
+    for (size_t i = 0; i < count; i++) {
+        if (!ways[i].usable())
+            continue;
+        scanner->mask = ways[i].function;
+        check(scan_line(scanner, line, &event) == expected);
+        check(expected != 0 || same_values(&first, &event));
+    }
+    if (expected != 0)
+        return;
+    check(first.bad_utf8 || json_is_valid(line, SCAN_DEPTH_MAX));
+    check_values(&first, line);
+    event_interpret(scanner, &first, INT64_C(1760884200000000000), 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const struct scan_config config = {
+        .format = "liblog",
+        .mapping = {{EVENT_LEVEL, "log.level"}, {EVENT_EXCEPTION_TYPE, "err.kind"}},
+        .mapping_count = 2};
+    struct scanner *scanner;
+    _cleanup_free_ char *memory = malloc(size + SCAN_PADDING);
+    if (!memory || scanner_new(&config, NULL, &scanner) < 0)
+        return 0;
+    if (size)
+        memcpy(memory, data, size);
+    memset(memory + size, '"', SCAN_PADDING);
+    scan_by_every_way(scanner, slice_from(memory, size));
+    scanner_free(scanner);
+    return 0;
+}
