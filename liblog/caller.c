@@ -62,9 +62,7 @@ struct caller *caller_mine(void)
     return mine;
 }
 
-/* --- rings
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- rings ---------------------------------------------------------------------------------------------- */
 
 /* A ring whose thread has ended is used again; what that thread left in it is drained all the same. */
 static int take_segment(struct instance *instance, uint32_t *ret_segment)

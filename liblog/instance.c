@@ -50,9 +50,7 @@ void instance_unlock(void)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* --- levels
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- levels --------------------------------------------------------------------------------------------- */
 
 /* Every site looks again at its next call. */
 static void levels_changed(void)
@@ -168,9 +166,7 @@ static int make_rings(struct writer *w, const ll_config *config)
     return make_in_memory(w, config);
 }
 
-/* --- open and close
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- open and close ------------------------------------------------------------------------------------- */
 
 static void instance_free(struct instance *instance)
 {
@@ -253,9 +249,7 @@ static int open_locked(const ll_config *config, ll_problem *problem)
     return LL_OK;
 }
 
-/* --- fork
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* --- fork ----------------------------------------------------------------------------------------------- */
 
 static void before_fork(void)
 {
@@ -293,9 +287,7 @@ struct instance *instance_after_fork(void)
     return current;
 }
 
-/* --- the public calls
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- the public calls ----------------------------------------------------------------------------------- */
 
 static void install_fork_handlers(void)
 {

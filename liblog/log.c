@@ -96,9 +96,7 @@ static bool is_half_full(struct ring_producer *producer)
     return ring_producer_refresh(producer) < producer->ring.size / 2;
 }
 
-/* --- the call
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- the call ------------------------------------------------------------------------------------------- */
 
 static void log_call(struct caller *caller, struct instance *instance, uint32_t depth,
                      struct frame_call *call)

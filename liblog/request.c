@@ -51,9 +51,7 @@ static bool is_traceparent(const char *header)
            !is_all_zero(header + SPAN_ID_AT, SPAN_ID_CHARS) && is_lower_hex(header + FLAGS_AT, 2);
 }
 
-/* --- packing
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- packing -------------------------------------------------------------------------------------------- */
 
 static struct slice bounded(const char *text)
 {

@@ -163,9 +163,7 @@ int ll_config_from_env_sized(ll_config *ret_config, size_t size, ll_problem *ret
     return LL_OK;
 }
 
-/* --- checks
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- checks --------------------------------------------------------------------------------------------- */
 
 static int check_texts(const ll_config *config, ll_problem *problem)
 {
