@@ -612,7 +612,8 @@ static void test_kills_at_any_moment_change_no_count_and_lose_no_record(void **s
         assert_true(seen[seq]);
 }
 
-/* Logs at full speed and is killed: the end of what it logged lies in its rings. `logged` counts returned calls. */
+/* Logs at full speed and is killed: the end of what it logged lies in its rings. `logged` counts returned
+ * calls. */
 static void log_and_die(const struct bench *bench, volatile int *logged)
 {
     fflush(NULL);
