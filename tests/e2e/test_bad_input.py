@@ -55,6 +55,14 @@ def test_a_line_without_end_is_passed_over_and_the_next_record_is_read(shipper, 
     assert shipper.database.rejects() == {"too_long": 1}
 
 
+def test_after_a_power_cut_the_half_line_is_rejected_the_zeros_passed_over_and_the_next_record_read(shipper, tmp_path):
+    story = Story(71, kinds=())
+    before, half, after = story.record(), b'{"timestamp":"2025-01-01T00:00:0', story.record()
+    (tmp_path / "app.log").write_bytes(before + half + b"\x00" * 5000 + after)
+    assert shipper.once(tmp_path / "app.log").expect(0).out == before + after
+    assert shipper.database.rejects() == {"not_json": 1}
+
+
 @pytest.mark.parametrize("line", [
     b'{"level":"ERROR","fields":' + b'{"a":' * 100000 + b"1" + b"}" * 100000 + b"}",
     b"{" + b",".join(b'"k%d":%d' % (i, i) for i in range(50000)) + b"}",

@@ -59,7 +59,7 @@ REJECTS = (
     (b'{"level":"ERROR"}{"level":"ERROR"}', "not_json"),
     (b'{"level":"ERROR","message":"a raw \x01 control"}', "not_json"),
     (b'{"level":"ERROR","n":01}', "not_json"),
-    (b"\xff\xfe\x00garbage", "not_json"),
+    (b"\xff\xfegarbage", "not_json"),
     (b'["level","ERROR"]', "not_object"),
     (b'"ERROR"', "not_object"),
     (b"42", "not_object"),
