@@ -12,7 +12,7 @@ struct member_cursor {
     const char *text;
     int node;
     size_t begin;   /* behind the bracket or comma before this member */
-    size_t colon;   /* 0: its colon has not been seen */
+    size_t colon;   /* of this member, when the marks so far end with it; else 0 */
     bool backslash; /* the text has some, so that keys and values must be looked at for them */
 };
 
@@ -47,7 +47,8 @@ static bool is_space(char c)
 }
 
 /* The value between `from` and `to`, white space around it left out. */
-static struct value value_between(const char *from, const char *to, bool backslash)
+static inline __attribute__((always_inline)) struct value value_between(const char *from, const char *to,
+                                                                        bool backslash)
 {
     while (is_space(*from))
         from++;
@@ -76,57 +77,64 @@ static inline void take_name(struct member_cursor *m, const struct scan_name *na
 }
 
 static inline __attribute__((always_inline)) void take_key(struct member_cursor *m, struct slice text,
-                                                           const char *value_end)
+                                                           struct slice value)
 {
     const struct scan_names *names = &m->scanner->names;
     struct scan_key key = scan_key_of(text.data, text.size);
-    for (int i = names->node[m->node].bucket[scan_key_bucket(&key)]; i >= 0; i = names->name[i].next)
-        if (scan_name_is(&names->name[i], &key)) {
-            struct value value = value_between(m->text + m->colon + 1, value_end, m->backslash);
-            take_name(m, &names->name[i], &value);
-        }
+    int i = names->node[m->node].bucket[scan_key_bucket(&key)];
+    while (i >= 0 && !scan_name_is(names, i, &key))
+        i = names->name[i].next;
+    if (i < 0)
+        return;
+    struct value found = value_between(value.data, value.data + value.size, m->backslash);
+    take_name(m, &names->name[i], &found);
+    while ((i = names->name[i].next) >= 0)
+        if (scan_name_is(names, i, &key))
+            take_name(m, &names->name[i], &found);
 }
 
 /* A key with escapes is one of ours when what it stands for is. */
 static __attribute__((noinline)) void take_escaped_key(struct member_cursor *m, struct slice raw,
-                                                       const char *value_end)
+                                                       struct slice value)
 {
     char memory[2 * SCAN_NAME_SIZE_MAX + sizeof(uint64_t)] = {0};
-    struct value value = {raw.data, (uint32_t)raw.size, VALUE_STRING, true};
-    struct slice text = value_text(&value, memory, 2 * SCAN_NAME_SIZE_MAX);
+    struct value key = {raw.data, (uint32_t)raw.size, VALUE_STRING, true};
+    struct slice text = value_text(&key, memory, 2 * SCAN_NAME_SIZE_MAX);
     if (text.size <= SCAN_NAME_SIZE_MAX)
-        take_key(m, text, value_end);
+        take_key(m, text, value);
 }
 
-static inline void take_member(struct member_cursor *m, size_t end)
+static inline void take_member(struct member_cursor *m, size_t colon, size_t end)
 {
     const char *from = m->text + m->begin;
-    const char *to = m->text + m->colon - 1;
+    const char *to = m->text + colon - 1;
+    m->begin = end + 1;
     while (*from != '"')
         from++;
     while (*to != '"')
         to--;
     from++;
     struct slice key = slice_from(from, (size_t)(to - from));
+    struct slice value = slice_from(m->text + colon + 1, end - colon - 1);
     if (m->backslash && has_backslash(key))
-        take_escaped_key(m, key, m->text + end);
+        take_escaped_key(m, key, value);
     else if (key.size <= SCAN_NAME_SIZE_MAX)
-        take_key(m, key, m->text + end);
+        take_key(m, key, value);
 }
 
-static void take_marks(struct member_cursor *m, const struct grammar_marks *marks)
+/* Marks come in pairs, colon and end of the member, but for an empty object's end; a step may end between the
+ * two. */
+static inline void take_marks(struct member_cursor *m, const struct grammar_marks *marks)
 {
-    for (size_t i = 0; i < marks->count; i++) {
-        size_t at = marks->at[i];
-        if (m->colon == 0 && m->text[at] == ':') {
-            m->colon = at;
-            continue;
-        }
-        if (m->colon)
-            take_member(m, at);
+    size_t i = 0;
+    if (m->colon && marks->count) {
+        take_member(m, m->colon, marks->at[i++]);
         m->colon = 0;
-        m->begin = at + 1;
     }
+    for (; i + 1 < marks->count; i += 2)
+        take_member(m, marks->at[i], marks->at[i + 1]);
+    if (i < marks->count && m->text[marks->at[i]] == ':')
+        m->colon = marks->at[i];
 }
 
 /* Checks a whole text and takes from it, when it is an object, what `node` names. */
@@ -134,11 +142,11 @@ static enum grammar_result scan_text(struct scanner *scanner, struct slice text,
                                      struct event *event, struct grammar *ret_grammar)
 {
     struct grammar_marks marks;
-    grammar_init(ret_grammar, text, scanner->mask);
+    grammar_init(ret_grammar, text, scanner->way->mask);
     struct member_cursor cursor = {scanner, event, text.data, node, ret_grammar->begin + 1, 0, false};
     enum grammar_result result;
     do {
-        result = grammar_step(ret_grammar, &marks);
+        result = scanner->way->step(ret_grammar, &marks);
         cursor.backslash = ret_grammar->carry.backslash;
         take_marks(&cursor, &marks);
     } while (result == GRAMMAR_MORE);
@@ -226,7 +234,7 @@ static int fill(struct scanner *scanner, const struct scan_config *config, struc
     const struct scan_format *format = scan_format_find(config->format);
     if (!format)
         return problem_set(ret_problem, ERR_CFG_004, "The format \"%s\" is not known.", config->format);
-    scanner->mask = scan_mask_best()->function;
+    scanner->way = scan_way_best();
     memcpy(scanner->level_rule, config->level_rule, sizeof(scanner->level_rule));
     scanner->level_rule_count = config->level_rule_count;
     scanner->level_default = config->level_default;

@@ -3,6 +3,9 @@
 
 #define ALL_ONES UINT64_MAX
 
+/* Made part of each grammar_step…, whose instruction set it takes on. */
+#define INLINE static inline __attribute__((always_inline))
+
 /* The tokens of one block. Strings are whole: what looks like structure within them is not in the other
  * masks. */
 struct tokens {
@@ -27,18 +30,18 @@ struct regions {
     uint64_t end;        /* the closing bracket of the outermost one */
 };
 
-static inline uint64_t bit_at(unsigned index)
+INLINE uint64_t bit_at(unsigned index)
 {
     return UINT64_C(1) << index;
 }
 
-static inline unsigned lowest(uint64_t bits)
+INLINE unsigned lowest(uint64_t bits)
 {
     return (unsigned)__builtin_ctzll(bits);
 }
 
 /* Bit i becomes the parity of bits 0 to i: one from each opening quote to before the closing one. */
-static inline uint64_t parity(uint64_t bits)
+INLINE uint64_t parity(uint64_t bits)
 {
     bits ^= bits << 1;
     bits ^= bits << 2;
@@ -52,14 +55,14 @@ static inline uint64_t parity(uint64_t bits)
  * The first byte behind each of `ends` that is not white space. A bit added at the start of a run of ones
  * ripples through it and comes out behind its end; what leaves the block at the top is carried into the next.
  */
-static inline uint64_t behind(uint64_t starts, uint64_t space, uint64_t *overflow)
+INLINE uint64_t behind(uint64_t starts, uint64_t space, uint64_t *overflow)
 {
     uint64_t sum;
     *overflow = __builtin_add_overflow(starts, space, &sum);
     return sum & ~space;
 }
 
-static inline uint64_t next_to(uint64_t ends, uint64_t space, uint64_t *carry)
+INLINE uint64_t next_to(uint64_t ends, uint64_t space, uint64_t *carry)
 {
     uint64_t overflow;
     uint64_t next = behind(ends << 1 | *carry, space, &overflow);
@@ -120,8 +123,7 @@ static bool find_escaped(struct grammar_carry *carry, uint64_t backslash, const 
     return true;
 }
 
-static inline struct tokens find_tokens(struct grammar_carry *carry, const struct scan_mask *mask,
-                                        uint64_t escaped)
+INLINE struct tokens find_tokens(struct grammar_carry *carry, const struct scan_mask *mask, uint64_t escaped)
 {
     uint64_t quote = mask->quote & ~escaped;
     uint64_t inside = parity(quote) ^ carry->inside;
@@ -141,14 +143,14 @@ static inline struct tokens find_tokens(struct grammar_carry *carry, const struc
     return t;
 }
 
-static inline bool push(struct grammar *grammar, bool array)
+INLINE bool push(struct grammar *grammar, bool array)
 {
     grammar->nest[1] = grammar->nest[1] << 1 | grammar->nest[0] >> 63;
     grammar->nest[0] = grammar->nest[0] << 1 | array;
     return ++grammar->depth <= SCAN_DEPTH_MAX;
 }
 
-static inline bool pop(struct grammar *grammar, bool array)
+INLINE bool pop(struct grammar *grammar, bool array)
 {
     if (grammar->depth == 0 || (grammar->nest[0] & 1) != array)
         return false;
@@ -159,7 +161,7 @@ static inline bool pop(struct grammar *grammar, bool array)
 }
 
 /* Lets the bits from `from` on say where we are now. */
-static inline void regions_set(struct regions *regions, uint64_t from, const struct grammar *grammar)
+INLINE void regions_set(struct regions *regions, uint64_t from, const struct grammar *grammar)
 {
     uint64_t array = grammar->depth > 0 && (grammar->nest[0] & 1) ? from : 0;
     regions->outer = (regions->outer & ~from) | (grammar->depth == 0 ? from : 0);
@@ -168,7 +170,7 @@ static inline void regions_set(struct regions *regions, uint64_t from, const str
 }
 
 /* Walks over the brackets of a block. False when one does not fit, or there are too many. */
-static bool find_regions(struct grammar *grammar, const struct tokens *t, const char *block,
+INLINE bool find_regions(struct grammar *grammar, const struct tokens *t, const char *block,
                          struct regions *ret_regions)
 {
     regions_set(ret_regions, ALL_ONES, grammar);
@@ -208,7 +210,7 @@ static bool close_empty(const struct grammar *grammar, uint64_t closes)
  * token begins a token, so asking each token is enough; what the last one asks for is looked at when the text
  * ends.
  */
-static inline bool order_is_good(struct grammar *grammar, const struct tokens *t, const struct regions *r)
+INLINE bool order_is_good(struct grammar *grammar, const struct tokens *t, const struct regions *r)
 {
     struct grammar_carry *carry = &grammar->carry;
     uint64_t opens_object = t->open & ~r->open_array;
@@ -295,8 +297,7 @@ static bool each_scalar_is_good(const struct grammar *grammar, uint64_t starts)
 }
 
 /* Most scalars are whole numbers within one block: these are known by the masks alone. */
-static inline bool scalars_are_good(struct grammar *grammar, const struct tokens *t,
-                                    const struct scan_mask *mask)
+INLINE bool scalars_are_good(struct grammar *grammar, const struct tokens *t, const struct scan_mask *mask)
 {
     uint64_t starts = t->scalar & ~(t->scalar << 1 | grammar->carry.scalar);
     grammar->carry.scalar = t->scalar >> 63;
@@ -305,7 +306,7 @@ static inline bool scalars_are_good(struct grammar *grammar, const struct tokens
     return !(starts & mask->zero & (t->scalar >> 1));
 }
 
-static inline void report(struct grammar_marks *marks, uint64_t bits, size_t offset)
+INLINE void report(struct grammar_marks *marks, uint64_t bits, size_t offset)
 {
     uint32_t *out = marks->at + marks->count;
     for (; bits; bits &= bits - 1)
@@ -313,8 +314,8 @@ static inline void report(struct grammar_marks *marks, uint64_t bits, size_t off
     marks->count = (size_t)(out - marks->at);
 }
 
-static inline enum grammar_result check_block(struct grammar *grammar, const struct scan_mask *mask,
-                                              struct grammar_marks *marks)
+INLINE enum grammar_result check_block(struct grammar *grammar, const struct scan_mask *mask,
+                                       struct grammar_marks *marks)
 {
     const char *block = grammar->text.data + grammar->at;
     uint64_t escaped = 0;
@@ -334,7 +335,7 @@ static inline enum grammar_result check_block(struct grammar *grammar, const str
 }
 
 /* Bytes behind the end of the text are as white space. */
-static void cut_mask(struct scan_mask *mask, size_t size)
+INLINE void cut_mask(struct scan_mask *mask, size_t size)
 {
     uint64_t there = bit_at((unsigned)size) - 1;
     mask->quote &= there;
@@ -364,7 +365,7 @@ static enum grammar_result finish(const struct grammar *grammar)
     return complete ? GRAMMAR_DONE : GRAMMAR_BAD;
 }
 
-enum grammar_result grammar_step(struct grammar *grammar, struct grammar_marks *ret_marks)
+INLINE enum grammar_result step(struct grammar *grammar, struct grammar_marks *ret_marks)
 {
     struct scan_mask masks[GRAMMAR_STEP_BLOCKS];
     size_t left = grammar->text.size - grammar->at;
@@ -384,3 +385,16 @@ enum grammar_result grammar_step(struct grammar *grammar, struct grammar_marks *
     }
     return grammar->at < grammar->text.size ? GRAMMAR_MORE : finish(grammar);
 }
+
+enum grammar_result grammar_step(struct grammar *grammar, struct grammar_marks *ret_marks)
+{
+    return step(grammar, ret_marks);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("bmi,bmi2"))) enum grammar_result grammar_step_bmi(struct grammar *grammar,
+                                                                         struct grammar_marks *ret_marks)
+{
+    return step(grammar, ret_marks);
+}
+#endif

@@ -58,6 +58,11 @@ void grammar_init(struct grammar *grammar, struct slice text, scan_mask_function
  * Checks up to GRAMMAR_STEP_BLOCKS blocks more and sets ret_marks to what they hold. What was reported is
  * sure to be right as far as it goes: a member that lies before a mistake is a member.
  */
-enum grammar_result grammar_step(struct grammar *grammar, struct grammar_marks *ret_marks);
+typedef enum grammar_result grammar_step_function(struct grammar *grammar, struct grammar_marks *ret_marks);
+
+grammar_step_function grammar_step;
+#if defined(__x86_64__)
+grammar_step_function grammar_step_bmi; /* the same with BMI and BMI2, which make light of masks */
+#endif
 
 #endif

@@ -1,7 +1,6 @@
 /*
  * Sixty-four bytes at a time, sorted by what they are to JSON: bit i of a mask speaks of byte i. Each
- * instruction set has a function of its own; all give the same answers, and the best one that the machine has
- * is chosen once, at run time.
+ * instruction set has a function of its own; all give the same answers.
  */
 #ifndef SHIPPER_SCAN_MASK_H
 #define SHIPPER_SCAN_MASK_H
@@ -28,18 +27,6 @@ struct scan_mask {
 
 /* Fills `count` masks from count * SCAN_BLOCK_SIZE bytes, which need no alignment. */
 typedef void scan_mask_function(const char *data, size_t count, struct scan_mask *ret_masks);
-
-struct scan_mask_way {
-    const char *name; /* "avx512", "avx2", "sse2", "neon", "plain" */
-    scan_mask_function *function;
-    bool (*usable)(void); /* on this machine */
-};
-
-/* All that this build has, the fastest first; the last one is usable everywhere. */
-const struct scan_mask_way *scan_mask_ways(size_t *ret_count);
-
-/* The fastest that is usable here. */
-const struct scan_mask_way *scan_mask_best(void);
 
 scan_mask_function scan_mask_plain;
 #if defined(__x86_64__)

@@ -25,25 +25,42 @@ static int add_node(struct scan_names *names)
     return names->node_count++;
 }
 
+static int grow_names(struct scan_names *names)
+{
+    void *name = names->name;
+    void *text = names->text;
+    int rc =
+        names->name_count < INT16_MAX ? grow(&name, names->name_count, sizeof(*names->name)) : -ERR_INT_002;
+    names->name = name;
+    if (rc == 0)
+        rc = grow(&text, names->name_count, sizeof(*names->text));
+    names->text = text;
+    return rc;
+}
+
 /* Puts a name without meaning yet into a node. Its index, or a negative error. */
 static int add_name(struct scan_names *names, int node, struct slice text)
 {
-    void *all = names->name;
-    int rc =
-        names->name_count < INT16_MAX ? grow(&all, names->name_count, sizeof(*names->name)) : -ERR_INT_002;
-    names->name = all;
+    int rc = grow_names(names);
     if (rc < 0)
         return rc;
-    struct scan_name *name = &names->name[names->name_count];
-    *name = (struct scan_name){.key = -1, .child = -1, .rank = SCAN_RANK_NONE, .size = (uint8_t)text.size};
-    memcpy(name->text, text.data, text.size);
-    struct scan_key key = scan_key_of(name->text, text.size);
-    name->head = key.head;
-    name->tail = key.tail;
+    int index = names->name_count++;
+    struct scan_name_text *copy = &names->text[index];
+    *copy = (struct scan_name_text){0};
+    memcpy(copy->data, text.data, text.size);
+    struct scan_key key = scan_key_of(copy->data, text.size);
     int16_t *bucket = &names->node[node].bucket[scan_key_bucket(&key)];
-    name->next = *bucket;
-    *bucket = (int16_t)names->name_count;
-    return names->name_count++;
+    names->name[index] = (struct scan_name){
+        .head = key.head,
+        .tail = key.tail,
+        .key = -1,
+        .child = -1,
+        .next = *bucket,
+        .rank = SCAN_RANK_NONE,
+        .size = (uint8_t)text.size,
+    };
+    *bucket = (int16_t)index;
+    return index;
 }
 
 /* The node behind the name `text` of `node`, made when there is none. */
@@ -52,7 +69,7 @@ static int child_of(struct scan_names *names, int node, struct slice text)
     for (int i = 0; i < SCAN_NODE_BUCKETS; i++)
         for (int n = names->node[node].bucket[i]; n >= 0; n = names->name[n].next)
             if (names->name[n].child >= 0 &&
-                slice_equal(slice_from(names->name[n].text, names->name[n].size), text))
+                slice_equal(slice_from(names->text[n].data, names->name[n].size), text))
                 return names->name[n].child;
     int name = add_name(names, node, text);
     int child = name < 0 ? name : add_node(names);
@@ -111,5 +128,6 @@ void scan_names_release(struct scan_names *names)
 {
     free(names->node);
     free(names->name);
+    free(names->text);
     *names = (struct scan_names){0};
 }

@@ -24,7 +24,10 @@ struct scan_name {
     int16_t next;  /* in the same bucket, or -1 */
     uint8_t rank;
     uint8_t size;
-    char text[SCAN_NAME_SIZE_MAX];
+};
+
+struct scan_name_text {
+    char data[SCAN_NAME_SIZE_MAX + 1];
 };
 
 struct scan_node {
@@ -34,7 +37,8 @@ struct scan_node {
 struct scan_names {
     struct scan_node *node; /* node[0] is the record */
     int node_count;
-    struct scan_name *name;
+    struct scan_name *name;      /* apart from their texts: 24 bytes each, all that most look-ups read */
+    struct scan_name_text *text; /* of each name */
     int name_count;
 };
 
@@ -80,10 +84,11 @@ static inline unsigned scan_key_bucket(const struct scan_key *key)
     return (unsigned)(mixed >> (64 - SCAN_NODE_BUCKET_BITS));
 }
 
-static inline bool scan_name_is(const struct scan_name *name, const struct scan_key *key)
+static inline bool scan_name_is(const struct scan_names *names, int index, const struct scan_key *key)
 {
+    const struct scan_name *name = &names->name[index];
     return name->head == key->head && name->tail == key->tail && name->size == key->size &&
-           (key->size <= 16 || memcmp(name->text, key->data, key->size) == 0);
+           (key->size <= 16 || memcmp(names->text[index].data, key->data, key->size) == 0);
 }
 
 #endif

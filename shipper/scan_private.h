@@ -2,8 +2,8 @@
 #ifndef SHIPPER_SCAN_PRIVATE_H
 #define SHIPPER_SCAN_PRIVATE_H
 
-#include "scan_grammar.h"
 #include "scan_names.h"
+#include "scan_way.h"
 
 enum { MINUTE_TEXT_SIZE = 16 }; /* 2025-10-19T14:30 */
 
@@ -15,7 +15,7 @@ struct scan_minute {
 };
 
 struct scanner {
-    scan_mask_function *mask;
+    const struct scan_way *way;
     struct scan_names names;
     struct slice *pending; /* by node: an object of this line that is still to be looked into */
     bool any_pending;

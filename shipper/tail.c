@@ -174,8 +174,11 @@ static void sort_sources(struct tail *tail)
     if (tail->source_count == 0)
         return;
     qsort(tail->sources, tail->source_count, sizeof(*tail->sources), compare_order);
-    for (size_t i = 0; i < tail->source_count; i++)
+    tail->strays = false;
+    for (size_t i = 0; i < tail->source_count; i++) {
         tail->sources[i]->index = i;
+        tail->strays |= !tail->sources[i]->seen && !tail->sources[i]->file.lost;
+    }
     memcpy(tail->by_path, tail->sources, tail->source_count * sizeof(*tail->sources));
     qsort(tail->by_path, tail->source_count, sizeof(*tail->by_path), compare_path);
 }
@@ -522,8 +525,11 @@ static void begin_scan(struct tail *tail)
     tail->first_unreadable = ERR_NONE;
     tail->next_scan_ns = INT64_MAX;
     for (size_t i = 0; i < tail->source_count; i++) {
+        struct source_file *file = &tail->sources[i]->file;
         known_reindex(&tail->known, tail->sources[i]->known);
         tail->sources[i]->seen = false;
+        if (file->broken != ERR_IO_007) /* what failed is tried again; what is damaged stays so */
+            file->broken = ERR_NONE;
     }
 }
 
@@ -649,17 +655,15 @@ static void take_news(void *context, const struct watch_event *event)
     tail->scan_due |= tracked && tracked->dropped;
 }
 
-/* Nothing tells of files that left the folders, so they are looked at each time; as are those that did not
- * fit. */
+/* Nothing tells reliably of files that left the folders, so they are looked at each time; all others cost
+ * nothing here. */
 static void check_strays(struct tail *tail)
 {
-    for (size_t i = 0; i < tail->source_count; i++) {
-        struct tracked *tracked = tail->sources[i];
-        if (tracked->file.suspicious)
-            tail->scan_due = true;
-        else if (!tracked->seen && tracked->file.fd >= 0)
-            check_file(tail, tracked);
-    }
+    tail->scan_due |= tail->pool.suspicious;
+    tail->pool.suspicious = false;
+    for (size_t i = 0; tail->strays && i < tail->source_count; i++)
+        if (!tail->sources[i]->seen && tail->sources[i]->file.fd >= 0)
+            check_file(tail, tail->sources[i]);
 }
 
 int tail_look(struct tail *tail, int64_t now_ns,

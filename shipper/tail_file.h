@@ -35,6 +35,7 @@ struct file_sight {
 enum file_state file_step(enum file_state state, const struct file_sight *sight);
 
 struct file_pool {
+    bool suspicious; /* some file's bytes did not fit when they were read: to be judged at the next look */
     int open_count;
     int open_max;
     struct source_file *newest; /* a ring of the open ones, by use */
@@ -53,7 +54,8 @@ struct source_file {
     bool older_generation;
     bool lost;         /* its bytes are out of reach for good */
     bool suspicious;   /* what was read did not fit: to be judged at the next look */
-    enum error broken; /* why it cannot be read (on) now; told when it came about */
+    enum error broken; /* why it cannot be read (on) now; all but damage is tried again after the next scan */
+    enum error told;   /* the last such reason that was told, until a read succeeds */
     bool once;
     uint64_t limit;   /* with `once`: the size at which the file was found; else UINT64_MAX */
     int64_t grown_ns; /* when it was last seen to have been written */

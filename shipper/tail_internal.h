@@ -66,6 +66,7 @@ struct tail {
     int64_t last_look_ns;
     bool scan_due;
     bool restless; /* some source changes its state with time alone */
+    bool strays;   /* some open file was not found by the last scan */
     int new_count; /* sources new in this look */
     int matched;
     int unreadable; /* at the last scan */

@@ -64,9 +64,9 @@ static int set_broken(struct source *source, int errno_value, enum source_end *r
     struct problem problem = {0};
 
     problem_from_errno(&problem, errno_value, "cannot read", source->record.path);
-    if (file->broken != problem.error && ret_problem)
+    if (file->told != problem.error && ret_problem)
         *ret_problem = problem;
-    file->broken = problem.error;
+    file->broken = file->told = problem.error;
     *ret_end = SOURCE_BROKEN;
     return 0;
 }
@@ -78,7 +78,7 @@ static int set_suspicious(struct source *source, uint64_t offset, size_t *ret_si
     struct source_file *file = source->file;
 
     *ret_size = 0;
-    file->suspicious = true;
+    file->suspicious = file->pool->suspicious = true;
     if (file->once && !file->lost) {
         file->lost = true;
         source->counters.lost_bytes += file->limit > offset ? file->limit - offset : 0;
@@ -109,7 +109,7 @@ static int read_plain(struct source *source, uint64_t offset, void *memory, size
     if (offset == evidence->offset && !source_marker_stands(source, fd))
         return set_suspicious(source, offset, ret_size, ret_end);
     uint64_t end = offset + (uint64_t)got;
-    file->broken = ERR_NONE;
+    file->broken = file->told = ERR_NONE;
     if (end > evidence->size)
         evidence->size = end;
     *ret_size = (size_t)got;

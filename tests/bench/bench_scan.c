@@ -140,11 +140,11 @@ int main(void)
     printf("%-28s %8.0f MB/s\n", "memchr", memchr_mb_s);
     printf("%-28s %8.0f MB/s\n", "frame", best_mb_s(&c, scanner, STAGE_FRAME));
     size_t count;
-    const struct scan_mask_way *ways = scan_mask_ways(&count);
+    const struct scan_way *ways = scan_ways(&count);
     for (size_t i = 0; i < count; i++) {
         if (!ways[i].usable())
             continue;
-        scanner->mask = ways[i].function;
+        scanner->way = &ways[i];
         double scan_mb_s = best_mb_s(&c, scanner, STAGE_SCAN);
         double all_mb_s = best_mb_s(&c, scanner, STAGE_INTERPRET);
         printf(

@@ -50,12 +50,24 @@ def test_stats_tell_the_totals_by_level_and_type_and_the_rate_between_first_and_
 
 
 def rows_of(report):
-    """The rows of a report's JSON, wherever they stand in it."""
-    if isinstance(report, list):
-        return report
-    lists = [value for value in report.values() if isinstance(value, list)]
-    assert len(lists) == 1, f"which of {list(report)} are the rows?"
-    return lists[0]
+    return report["groups"]
+
+
+def test_a_report_shows_its_range_its_total_all_levels_and_the_account_of_runs_and_rejects(filled):
+    shipper, truth = filled
+    report = json.loads(answer(shipper, "report", "--since", "3d", "--format", "json"))
+
+    levels = dict(truth.by("level"))
+    assert report["total"] == levels["ERROR"] + levels["CRITICAL"]
+    assert {level: n for level, n in report["level_counts"].items() if n} == levels
+    assert report["records"] == sum(levels.values())
+    runs = [run for run in truth.runs.values() if run.records]
+    assert report["runs"]["runs"] == len(runs)
+    for fact in ("records", "missing", "duplicates", "dropped", "before_first"):
+        assert report["runs"][fact] == sum(getattr(run, fact) for run in runs), fact
+    assert {reason: n for reason, n in report["rejected"].items() if n} == dict(truth.rejects)
+    assert report["minutes"] > 0
+    assert report["rate_per_minute"] == pytest.approx(report["total"] / report["minutes"], rel=0.001)
 
 
 BY = ("type", "code", "service", "endpoint", "level", "logger")

@@ -38,13 +38,13 @@ static void scan_by_every_way(struct scanner *scanner, struct slice line)
 {
     struct event first, event;
     size_t count;
-    const struct scan_mask_way *ways = scan_mask_ways(&count);
-    scanner->mask = scan_mask_plain;
+    const struct scan_way *ways = scan_ways(&count);
+    scanner->way = &ways[count - 1]; /* plain */
     int expected = scan_line(scanner, line, &first);
     for (size_t i = 0; i < count; i++) {
         if (!ways[i].usable())
             continue;
-        scanner->mask = ways[i].function;
+        scanner->way = &ways[i];
         check(scan_line(scanner, line, &event) == expected);
         check(expected != 0 || same_values(&first, &event));
     }

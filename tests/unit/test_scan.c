@@ -530,12 +530,12 @@ static void scan_by_every_way(struct scanner *scanner, struct slice text, char p
     struct model model;
     int expected = model_line(held.line, &model);
     size_t count;
-    const struct scan_mask_way *ways = scan_mask_ways(&count);
+    const struct scan_way *ways = scan_ways(&count);
     for (size_t i = 0; i < count; i++) {
         struct event event;
         if (!ways[i].usable())
             continue;
-        scanner->mask = ways[i].function;
+        scanner->way = &ways[i];
         assert_same(held.line, expected, &model, scan_line(scanner, held.line, &event), &event);
     }
     free(held.memory);
@@ -561,7 +561,7 @@ static void every_byte_alone_and_at_every_place_of_a_block_is_sorted_alike_by_ev
 {
     (void)state;
     size_t count;
-    const struct scan_mask_way *ways = scan_mask_ways(&count);
+    const struct scan_way *ways = scan_ways(&count);
     for (int byte = 0; byte < 256; byte++)
         for (int place = 0; place < SCAN_BLOCK_SIZE; place++) {
             char block[SCAN_BLOCK_SIZE];
@@ -572,7 +572,7 @@ static void every_byte_alone_and_at_every_place_of_a_block_is_sorted_alike_by_ev
             for (size_t i = 0; i < count; i++) {
                 if (!ways[i].usable())
                     continue;
-                ways[i].function(block, 1, &mask);
+                ways[i].mask(block, 1, &mask);
                 assert_memory_equal(&mask, &plain, sizeof(mask));
             }
         }

@@ -240,7 +240,7 @@ static void sources_and_positions_come_back_as_they_were(void **state)
 
 /* --- killed anywhere --- */
 
-enum { STREAM_RECORDS = 60000, KILLS = 25 };
+enum { STREAM_RECORDS = 60000, KILLS = 150 };
 
 /* The i-th record of a stream that every attempt reads again from its position. */
 static struct event stream_event(uint64_t i)
@@ -253,8 +253,31 @@ static struct event stream_event(uint64_t i)
     return event;
 }
 
-/* Reads the stream to its end in batches of odd sizes. */
-static int read_stream(const struct config *config, uint64_t batch_records)
+/* How many statements a reader may begin before it is killed. */
+static int statements_left;
+
+static int kill_in_time(unsigned type, void *context, void *statement, void *text)
+{
+    (void)type, (void)context, (void)statement, (void)text;
+    if (--statements_left == 0)
+        kill(getpid(), SIGKILL);
+    return 0;
+}
+
+static int read_batch(struct batch *batch, uint64_t from, uint64_t to)
+{
+    for (uint64_t i = from; i < to; i++) {
+        struct event event = stream_event(i);
+        if (batch_add(batch, &event, SLICE("")) < 0)
+            return 1;
+        if (i % 100 == 0 && batch_add_reject(batch, "stream", i, REJECT_NOT_JSON, SLICE("x")) < 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* Reads the stream to its end in batches of odd sizes; is killed at a statement unless `kill_at` is 0. */
+static int read_stream(const struct config *config, uint64_t batch_records, int kill_at)
 {
     struct store *store;
     struct batch *batch;
@@ -263,33 +286,28 @@ static int read_stream(const struct config *config, uint64_t batch_records)
         store_load_series(store, batch, NULL) < 0 ||
         store_load_position(store, "stats", "stream", &at, NULL) < 0)
         return 1;
+    statements_left = kill_at;
+    if (kill_at)
+        sqlite3_trace_v2(store->db, SQLITE_TRACE_STMT, kill_in_time, NULL);
     while (at < STREAM_RECORDS) {
-        for (uint64_t i = 0; i < batch_records && at < STREAM_RECORDS; i++, at++) {
-            struct event event = stream_event(at);
-            if (batch_add(batch, &event, SLICE("")) < 0)
-                return 1;
-            if (at % 100 == 0 && batch_add_reject(batch, "stream", at, REJECT_NOT_JSON, SLICE("x")) < 0)
-                return 1;
-        }
-        const struct store_position position = {"stats", "stream", at};
-        if (store_commit(store, batch, NULL, 0, &position, 1, NULL) < 0)
+        uint64_t end = at + batch_records < STREAM_RECORDS ? at + batch_records : STREAM_RECORDS;
+        const struct store_position position = {"stats", "stream", end};
+        if (read_batch(batch, at, end) != 0 || store_commit(store, batch, NULL, 0, &position, 1, NULL) < 0)
             return 1;
+        at = end;
     }
     batch_free(batch);
     store_close(store);
     return 0;
 }
 
-static bool read_in_child(const struct config *config, uint64_t batch_records, int kill_after_us)
+/* Whether it came to the end. */
+static bool read_in_child(const struct config *config, uint64_t batch_records, int kill_at)
 {
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0)
-        _exit(read_stream(config, batch_records));
-    if (kill_after_us) {
-        usleep((useconds_t)kill_after_us);
-        kill(child, SIGKILL);
-    }
+        _exit(read_stream(config, batch_records, kill_at));
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     if (WIFSIGNALED(status))
@@ -298,6 +316,8 @@ static bool read_in_child(const struct config *config, uint64_t batch_records, i
     return true;
 }
 
+/* Each child kills itself at a statement chosen by chance: within a transaction, before its COMMIT, between
+ * two. */
 static void after_kill_9_at_any_moment_the_counts_equal_a_clean_run(void **state)
 {
     struct folder *folder = *state;
@@ -311,10 +331,9 @@ static void after_kill_9_at_any_moment_the_counts_equal_a_clean_run(void **state
     srand(99);
     int killed = 0;
     for (int i = 0; i < KILLS; i++)
-        killed += !read_in_child(&folder->config, 37 + (uint64_t)rand() % 100, 500 + rand() % 8000);
-    read_in_child(&folder->config, 500, 0);
-    assert_true(killed > 0);
-    print_message("killed %d times\n", killed);
+        killed += !read_in_child(&folder->config, 37 + (uint64_t)rand() % 300, 1 + rand() % 200);
+    assert_int_equal(killed, KILLS);
+    assert_true(read_in_child(&folder->config, 500, 0));
 
     static const char *const questions[] = {
         "PRAGMA integrity_check",

@@ -986,6 +986,39 @@ static void open_descriptors_are_bounded_and_all_files_are_read(void **state)
     assert_int_equal(source_count(), FILES);
 }
 
+static void a_read_that_failed_is_told_once_and_tried_again(void **state)
+{
+    struct rlimit before, low;
+    char name[32];
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = before;
+    low.rlim_cur = 64;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    for (int i = 0; i < 40; i++) { /* more than the pool keeps open: the first ones are closed again */
+        snprintf(name, sizeof(name), "f%03d.log", i);
+        write_file(name, "x\n");
+    }
+    start();
+    look();
+    struct source *source = source_at("f000.log");
+    for (int i = 0; i < 3; i++) {
+        low.rlim_cur = 3; /* no descriptor for anybody */
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+        assert_int_equal(read_source(source, 100), SOURCE_BROKEN);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        assert_int_equal(source_unread_bytes(source, LANE_STATS), 0);
+        pass_time(30);
+        look();
+        assert_int_equal(source_unread_bytes(source, LANE_STATS), 2);
+    }
+    assert_int_equal(shop.problems, 1);
+    assert_int_equal(shop.last_problem.error, ERR_IO_006);
+    read_source(source, 100);
+    assert_got("x\n");
+}
+
 static void a_deleted_file_keeps_its_descriptor_among_many(void **state)
 {
     struct rlimit before, low;
@@ -1069,6 +1102,7 @@ int main(void)
         IN_SHOP(start_at_end_passes_over_what_was_there_and_only_that),
         IN_SHOP(a_file_without_permission_is_told_once_and_tried_again),
         IN_SHOP(open_descriptors_are_bounded_and_all_files_are_read),
+        IN_SHOP(a_read_that_failed_is_told_once_and_tried_again),
         IN_SHOP(a_deleted_file_keeps_its_descriptor_among_many),
         IN_SHOP(too_many_open_files_is_told_and_goes_away),
     };
