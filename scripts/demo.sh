@@ -106,7 +106,7 @@ mkdir -p "$project/build"
 build release -DLIBLOG_BUILD_TESTS=OFF
 export PATH=$project/build/release/shipper:$PATH NO_COLOR=1
 cd "$work"
-mkdir logs nginx
+mkdir logs nginx state
 cp "$project/examples/shop/shipper.yaml" .
 # The project's own rule for logrotate, on this folder's log.
 sed "s#^/var/log/myapp/\*\.log#$work/logs/shop.log#" "$project/logrotate/liblog" >logrotate.conf
@@ -154,8 +154,7 @@ for order in 1 2 3 4 5; do
 done
 
 step "kill -9 for the shop, right after its last answer: .shop.log.ll keeps what is not in the log yet"
-kill -9 "$shop_pid"
-wait "$shop_pid" 2>/dev/null || true
+{ kill -9 "$shop_pid" && wait "$shop_pid"; } 2>/dev/null || true # bash would tell of it, too
 show 'ls -A logs'
 
 step "shipper reads it all: rotated, compressed, left behind by the dead, and nginx's own format"
@@ -164,6 +163,7 @@ say "forwarded to stdout, as WARNING and above are to be: $(wc -l <forwarded.jso
 
 step "What went wrong, and how often"
 show 'shipper report -c shipper.yaml'
+show 'shipper report -c shipper.yaml --by service'
 show 'shipper stats -c shipper.yaml'
 
 step "The files are plain JSON lines, so jq answers questions of your own: the way of one failed payment"

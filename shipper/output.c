@@ -129,7 +129,8 @@ uint64_t output_acknowledged(const struct output *output, const struct source *s
 
 /* ---- trouble ---- */
 
-static void trouble_set(struct output *output, enum error error, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static void trouble_set(struct output *output, enum error error,
+                                                              const char *format, va_list arguments)
 {
     char text[PROBLEM_TEXT_SIZE];
     vsnprintf(text, sizeof(text), format, arguments);

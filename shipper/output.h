@@ -57,8 +57,8 @@ const char *output_name(const struct output *output);
 int output_begin(struct output *output, struct source *source, uint64_t offset);
 
 /*
- * The output goes on in a source at `offset`, which may lie before what it was sent (a file that a power cut rolled
- * back). False while records of the source are out: come again.
+ * The output goes on in a source at `offset`, which may lie before what it was sent (a file that a power cut
+ * rolled back). False while records of the source are out: come again.
  */
 bool output_resume(struct output *output, const struct source *source, uint64_t offset);
 

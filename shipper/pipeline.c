@@ -146,6 +146,7 @@ static void on_tail_problem(void *context, const struct problem *problem)
 static void look(struct pipeline *pipeline)
 {
     struct problem problem = {0};
+    pipeline_recover(pipeline); /* first, because --once reads to the size that a look finds */
     if (tail_look(pipeline->tail, pipeline_wall_ns(), on_tail_problem, pipeline) < 0)
         problem_set(&pipeline->fatal, ERR_INT_002, "no memory is left for the list of files");
     for (struct source *source = tail_next(pipeline->tail, NULL); source;

@@ -1,5 +1,5 @@
 /* The inside of a pipeline: pipeline.c (the loop), pipeline_pass.c (one piece of one source),
- * pipeline_commit.c (positions and transactions). */
+ * pipeline_commit.c (positions and transactions), pipeline_recover.c (rings of dead programs). */
 #ifndef SHIPPER_PIPELINE_INTERNAL_H
 #define SHIPPER_PIPELINE_INTERNAL_H
 
@@ -50,6 +50,12 @@ struct committer {
     struct problem problem; /* of the last try; ERR_NONE when it succeeded */
 };
 
+/* When rings of dead programs are looked for again, and the problem that was told last. */
+struct recovery {
+    int64_t due_ns; /* monotonic */
+    enum error told;
+};
+
 /* An output as the pipeline sees it. */
 struct lane {
     struct output *output; /* NULL for the statistics */
@@ -71,6 +77,7 @@ struct pipeline {
     int lane_count;
     struct reader reader;
     struct committer committer;
+    struct recovery recovery;
     struct progress progress;
     struct progress_totals totals;
     struct problem fatal;    /* ERR_NONE, or what ends the run */
@@ -91,6 +98,12 @@ void reader_forget(struct reader *reader, const struct source *source);
 /* Reads one piece of a source and gives it to the lanes that stand at its beginning. Whether any lane moved.
  */
 bool pipeline_pass(struct pipeline *pipeline, struct source *source);
+
+/* ---- pipeline_recover.c ---- */
+
+/* Finishes the rings of dead programs beside the live logs, when it is due: at the beginning and every 30 s.
+ */
+void pipeline_recover(struct pipeline *pipeline);
 
 /* ---- pipeline_commit.c ---- */
 

@@ -11,9 +11,10 @@ struct member_cursor {
     struct event *event;
     const char *text;
     int node;
-    size_t begin;   /* behind the bracket or comma before this member */
-    size_t colon;   /* of this member, when the marks so far end with it; else 0 */
-    bool backslash; /* the text has some, so that keys and values must be looked at for them */
+    unsigned number; /* of this member, from 0 */
+    size_t begin;    /* behind the bracket or comma before this member */
+    size_t colon;    /* of this member, when the marks so far end with it; else 0 */
+    bool backslash;  /* the text has some, so that keys and values must be looked at for them */
 };
 
 const char *reject_reason_name(enum reject_reason reason)
@@ -31,7 +32,7 @@ static bool has_backslash(struct slice text)
     return text.size && memchr(text.data, '\\', text.size);
 }
 
-/* The kind of a value by its first byte; all others begin numbers. */
+/* The kind of a value by its first byte; VALUE_ABSENT for white space. */
 static inline enum value_kind kind_of(char first)
 {
     static const uint8_t kinds[256] = {
@@ -41,26 +42,26 @@ static inline enum value_kind kind_of(char first)
     return kinds[(uint8_t)first];
 }
 
-static bool is_space(char c)
+/* Outside of strings; there, the grammar has let no other byte so low pass. */
+static inline bool is_space(char c)
 {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    return (uint8_t)c <= ' ';
 }
 
 /* The value between `from` and `to`, white space around it left out. */
-static inline __attribute__((always_inline)) struct value value_between(const char *from, const char *to,
-                                                                        bool backslash)
+static inline struct value value_between(const char *from, const char *to, bool backslash)
 {
     while (is_space(*from))
         from++;
     while (is_space(to[-1]))
         to--;
     enum value_kind kind = kind_of(*from);
-    if (kind == VALUE_STRING) {
-        from++;
-        to--;
-    }
-    bool escaped = kind == VALUE_STRING && backslash && has_backslash(slice_from(from, (size_t)(to - from)));
-    return (struct value){.data = from, .size = (uint32_t)(to - from), .kind = kind, .escaped = escaped};
+    int quote = kind == VALUE_STRING;
+    struct slice text = slice_from(from + quote, (size_t)(to - from - 2 * quote));
+    return (struct value){.data = text.data,
+                          .size = (uint32_t)text.size,
+                          .kind = kind,
+                          .escaped = backslash && quote && has_backslash(text)};
 }
 
 static inline void take_name(struct member_cursor *m, const struct scan_name *name, const struct value *value)
@@ -76,65 +77,54 @@ static inline void take_name(struct member_cursor *m, const struct scan_name *na
     }
 }
 
-static inline __attribute__((always_inline)) void take_key(struct member_cursor *m, struct slice text,
-                                                           struct slice value)
+/* Which of our names the key between its quotes is, or -1. One with escapes is ours when what it stands for
+ * is. */
+static int find_name(const struct member_cursor *m, const char *from, const char *to)
 {
-    const struct scan_names *names = &m->scanner->names;
-    struct scan_key key = scan_key_of(text.data, text.size);
-    int i = names->node[m->node].bucket[scan_key_bucket(&key)];
-    while (i >= 0 && !scan_name_is(names, i, &key))
-        i = names->name[i].next;
-    if (i < 0)
-        return;
-    struct value found = value_between(value.data, value.data + value.size, m->backslash);
-    take_name(m, &names->name[i], &found);
-    while ((i = names->name[i].next) >= 0)
-        if (scan_name_is(names, i, &key))
-            take_name(m, &names->name[i], &found);
-}
-
-/* A key with escapes is one of ours when what it stands for is. */
-static __attribute__((noinline)) void take_escaped_key(struct member_cursor *m, struct slice raw,
-                                                       struct slice value)
-{
-    char memory[2 * SCAN_NAME_SIZE_MAX + sizeof(uint64_t)] = {0};
-    struct value key = {raw.data, (uint32_t)raw.size, VALUE_STRING, true};
-    struct slice text = value_text(&key, memory, 2 * SCAN_NAME_SIZE_MAX);
-    if (text.size <= SCAN_NAME_SIZE_MAX)
-        take_key(m, text, value);
+    char memory[2 * SCAN_NAME_SIZE_MAX];
+    from = (const char *)memchr(from, '"', (size_t)(to - from)) + 1;
+    while (to[-1] != '"')
+        to--;
+    struct slice text = slice_from(from, (size_t)(to - 1 - from));
+    if (m->backslash && has_backslash(text)) {
+        struct value key = {text.data, (uint32_t)text.size, VALUE_STRING, true};
+        text = value_text(&key, memory, sizeof(memory));
+    }
+    return scan_names_find(&m->scanner->names, m->node, text);
 }
 
 static inline void take_member(struct member_cursor *m, size_t colon, size_t end)
 {
-    const char *from = m->text + m->begin;
-    const char *to = m->text + colon - 1;
+    const struct scan_names *names = &m->scanner->names;
+    const char *key = m->text + m->begin;
+    size_t key_size = colon + 1 - m->begin;
+    struct scan_guess *guess = &names->node[m->node].guess[m->number++ % SCAN_GUESSES];
     m->begin = end + 1;
-    while (*from != '"')
-        from++;
-    while (*to != '"')
-        to--;
-    from++;
-    struct slice key = slice_from(from, (size_t)(to - from));
-    struct slice value = slice_from(m->text + colon + 1, end - colon - 1);
-    if (m->backslash && has_backslash(key))
-        take_escaped_key(m, key, value);
-    else if (key.size <= SCAN_NAME_SIZE_MAX)
-        take_key(m, key, value);
+    int name = guess->name;
+    if (!scan_guess_is(guess, key, key_size)) {
+        name = find_name(m, key, m->text + colon);
+        scan_guess_set(guess, key, key_size, name);
+    }
+    if (name < 0)
+        return;
+    struct value value = value_between(m->text + colon + 1, m->text + end, m->backslash);
+    for (; name >= 0; name = names->name[name].same)
+        take_name(m, &names->name[name], &value);
 }
 
-/* Marks come in pairs, colon and end of the member, but for an empty object's end; a step may end between the
- * two. */
-static inline void take_marks(struct member_cursor *m, const struct grammar_marks *marks)
+/*
+ * Marks come in pairs, colon and end of the member, but for an empty object's end; a step may end between the
+ * two.
+ */
+static void take_marks(struct member_cursor *m, const struct grammar_marks *marks)
 {
     size_t i = 0;
-    if (m->colon && marks->count) {
+    if (m->colon && marks->count)
         take_member(m, m->colon, marks->at[i++]);
-        m->colon = 0;
-    }
     for (; i + 1 < marks->count; i += 2)
         take_member(m, marks->at[i], marks->at[i + 1]);
-    if (i < marks->count && m->text[marks->at[i]] == ':')
-        m->colon = marks->at[i];
+    if (marks->count)
+        m->colon = i < marks->count && m->text[marks->at[i]] == ':' ? marks->at[i] : 0;
 }
 
 /* Checks a whole text and takes from it, when it is an object, what `node` names. */
@@ -143,7 +133,7 @@ static enum grammar_result scan_text(struct scanner *scanner, struct slice text,
 {
     struct grammar_marks marks;
     grammar_init(ret_grammar, text, scanner->way->mask);
-    struct member_cursor cursor = {scanner, event, text.data, node, ret_grammar->begin + 1, 0, false};
+    struct member_cursor cursor = {scanner, event, text.data, node, 0, ret_grammar->begin + 1, 0, false};
     enum grammar_result result;
     do {
         result = scanner->way->step(ret_grammar, &marks);

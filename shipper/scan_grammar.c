@@ -163,7 +163,7 @@ INLINE bool pop(struct grammar *grammar, bool array)
 /* Lets the bits from `from` on say where we are now. */
 INLINE void regions_set(struct regions *regions, uint64_t from, const struct grammar *grammar)
 {
-    uint64_t array = grammar->depth > 0 && (grammar->nest[0] & 1) ? from : 0;
+    uint64_t array = from & -(grammar->nest[0] & 1); /* 0 outside of all, too */
     regions->outer = (regions->outer & ~from) | (grammar->depth == 0 ? from : 0);
     regions->top = (regions->top & ~from) | (grammar->depth == 1 ? from : 0);
     regions->array = (regions->array & ~from) | array;
@@ -210,24 +210,25 @@ static bool close_empty(const struct grammar *grammar, uint64_t closes)
  * token begins a token, so asking each token is enough; what the last one asks for is looked at when the text
  * ends.
  */
-INLINE bool order_is_good(struct grammar *grammar, const struct tokens *t, const struct regions *r)
+INLINE bool order_is_good(struct grammar *grammar, const struct tokens *t, const struct regions *r,
+                          uint64_t space)
 {
     struct grammar_carry *carry = &grammar->carry;
     uint64_t opens_object = t->open & ~r->open_array;
-    uint64_t value = next_to(t->colon | (t->comma & r->array) | r->open_array, t->space, &carry->want_value);
-    uint64_t key = next_to((t->comma & ~r->array) | opens_object, t->space, &carry->want_key);
+    uint64_t value = next_to(t->colon | (t->comma & r->array) | r->open_array, space, &carry->want_value);
+    uint64_t key = next_to((t->comma & ~r->array) | opens_object, space, &carry->want_key);
 
     /* A bit added at a key's opening quote ripples through the string to its closing quote. */
     uint64_t ends;
     carry->inside_key = __builtin_add_overflow(t->inside, (t->quote_open & key) | carry->inside_key, &ends);
     uint64_t key_end = ends & t->quote_close;
-    uint64_t colon = next_to(key_end, t->space, &carry->want_colon);
+    uint64_t colon = next_to(key_end, space, &carry->want_colon);
 
     uint64_t scalar_before = t->scalar << 1 | carry->scalar;
     uint64_t value_end = (t->quote_close & ~key_end) | t->close;
     uint64_t overflow;
     uint64_t next =
-        behind(value_end << 1 | carry->want_next | (scalar_before & ~t->scalar), t->space, &overflow);
+        behind(value_end << 1 | carry->want_next | (scalar_before & ~t->scalar), space, &overflow);
     carry->want_next = value_end >> 63 | overflow;
 
     uint64_t wrong = t->quote_open & ~(key | value);
@@ -326,7 +327,9 @@ INLINE enum grammar_result check_block(struct grammar *grammar, const struct sca
     struct regions r = {0};
     if (!find_regions(grammar, &t, block, &r))
         return grammar->depth > SCAN_DEPTH_MAX ? GRAMMAR_BAD_DEEP : GRAMMAR_BAD;
-    if ((mask->control & t.inside) || !order_is_good(grammar, &t, &r) || !scalars_are_good(grammar, &t, mask))
+    if ((mask->control & t.inside) ||
+        !(t.space ? order_is_good(grammar, &t, &r, t.space) : order_is_good(grammar, &t, &r, 0)) ||
+        !scalars_are_good(grammar, &t, mask))
         return GRAMMAR_BAD;
     grammar->carry.high |= mask->high;
     if (grammar->is_object)

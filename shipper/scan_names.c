@@ -2,6 +2,62 @@
 
 #include "liblog/base/cleanup.h"
 
+/* A key as it is compared. */
+struct key {
+    struct slice text;
+    uint64_t head, tail;
+};
+
+/* `text` is at most SCAN_NAME_SIZE_MAX bytes. */
+static struct key key_of(struct slice text)
+{
+    struct key key = {.text = text};
+    memcpy(&key.head, text.data, text.size < 8 ? text.size : 8);
+    if (text.size > 8)
+        key.tail = scan_word(text.data + text.size - 8);
+    return key;
+}
+
+static unsigned bucket_of(const struct key *key)
+{
+    uint64_t mixed = (key->head ^ (key->tail << 1) ^ key->text.size) * UINT64_C(0x9E3779B97F4A7C15);
+    return (unsigned)(mixed >> (64 - SCAN_NODE_BUCKET_BITS));
+}
+
+static bool name_is(const struct scan_names *names, int index, const struct key *key)
+{
+    const struct scan_name *name = &names->name[index];
+    return name->head == key->head && name->tail == key->tail && name->size == key->text.size &&
+           (name->size <= 16 || memcmp(names->text[index].data, key->text.data, name->size) == 0);
+}
+
+static int find(const struct scan_names *names, int node, const struct key *key)
+{
+    int index = names->node[node].bucket[bucket_of(key)];
+    while (index >= 0 && !name_is(names, index, key))
+        index = names->name[index].next;
+    return index;
+}
+
+int scan_names_find(const struct scan_names *names, int node, struct slice text)
+{
+    if (text.size > SCAN_NAME_SIZE_MAX)
+        return -1;
+    struct key key = key_of(text);
+    return find(names, node, &key);
+}
+
+void scan_guess_set(struct scan_guess *guess, const char *key, size_t size, int name)
+{
+    if (size > SCAN_GUESS_SIZE_MAX)
+        return;
+    char there[SCAN_GUESS_SIZE_MAX] = {0};
+    *guess = (struct scan_guess){.size = (uint32_t)size, .name = (int16_t)name};
+    memset(there, 0xFF, size);
+    memcpy(guess->mask, there, sizeof(there));
+    memcpy(guess->word, key, size);
+}
+
 /* Room for one more element, with its bytes zero; the array doubles when the count is a power of two. */
 static int grow(void **array, int count, size_t element_size)
 {
@@ -21,7 +77,9 @@ static int add_node(struct scan_names *names)
     names->node = nodes;
     if (rc < 0)
         return rc;
-    memset(&names->node[names->node_count], 0xFF, sizeof(*names->node)); /* every bucket -1 */
+    struct scan_node *node = &names->node[names->node_count];
+    *node = (struct scan_node){0};
+    memset(node->bucket, 0xFF, sizeof(node->bucket)); /* every one -1 */
     return names->node_count++;
 }
 
@@ -38,6 +96,17 @@ static int grow_names(struct scan_names *names)
     return rc;
 }
 
+/* Links a new name in: behind those of its text, or else into its bucket. */
+static void link_name(struct scan_names *names, int node, int index, const struct key *key)
+{
+    int first = find(names, node, key);
+    int16_t *link = &names->node[node].bucket[bucket_of(key)];
+    if (first >= 0)
+        link = &names->name[first].same;
+    *(first >= 0 ? &names->name[index].same : &names->name[index].next) = *link;
+    *link = (int16_t)index;
+}
+
 /* Puts a name without meaning yet into a node. Its index, or a negative error. */
 static int add_name(struct scan_names *names, int node, struct slice text)
 {
@@ -48,29 +117,27 @@ static int add_name(struct scan_names *names, int node, struct slice text)
     struct scan_name_text *copy = &names->text[index];
     *copy = (struct scan_name_text){0};
     memcpy(copy->data, text.data, text.size);
-    struct scan_key key = scan_key_of(copy->data, text.size);
-    int16_t *bucket = &names->node[node].bucket[scan_key_bucket(&key)];
+    struct key key = key_of(slice_from(copy->data, text.size));
     names->name[index] = (struct scan_name){
         .head = key.head,
         .tail = key.tail,
         .key = -1,
         .child = -1,
-        .next = *bucket,
+        .next = -1,
+        .same = -1,
         .rank = SCAN_RANK_NONE,
         .size = (uint8_t)text.size,
     };
-    *bucket = (int16_t)index;
+    link_name(names, node, index, &key);
     return index;
 }
 
 /* The node behind the name `text` of `node`, made when there is none. */
 static int child_of(struct scan_names *names, int node, struct slice text)
 {
-    for (int i = 0; i < SCAN_NODE_BUCKETS; i++)
-        for (int n = names->node[node].bucket[i]; n >= 0; n = names->name[n].next)
-            if (names->name[n].child >= 0 &&
-                slice_equal(slice_from(names->text[n].data, names->name[n].size), text))
-                return names->name[n].child;
+    for (int n = scan_names_find(names, node, text); n >= 0; n = names->name[n].same)
+        if (names->name[n].child >= 0)
+            return names->name[n].child;
     int name = add_name(names, node, text);
     int child = name < 0 ? name : add_node(names);
     if (child >= 0)

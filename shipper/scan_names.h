@@ -21,7 +21,8 @@ struct scan_name {
     uint64_t tail; /* its last 8 bytes, 0 when it has no more than 8 */
     int16_t key;   /* enum event_key, or -1 */
     int16_t child; /* a node, or -1 */
-    int16_t next;  /* in the same bucket, or -1 */
+    int16_t next;  /* in the same bucket and of another text, or -1 */
+    int16_t same;  /* of the same text in the same node, or -1 */
     uint8_t rank;
     uint8_t size;
 };
@@ -30,14 +31,29 @@ struct scan_name_text {
     char data[SCAN_NAME_SIZE_MAX + 1];
 };
 
+/*
+ * What one member of an object had for its key in the line before: its bytes from the opening quote to the
+ * colon, in two words. Programs write their keys in the same order again and again, so the first look is at
+ * that.
+ */
+struct scan_guess {
+    uint64_t word[2];
+    uint64_t mask[2]; /* of the bytes that count */
+    uint32_t size;    /* with quotes and colon; 0: none yet */
+    int16_t name;     /* what the key was found to be; -1: none of ours */
+};
+
+enum { SCAN_GUESSES = 32, SCAN_GUESS_SIZE_MAX = 16 };
+
 struct scan_node {
-    int16_t bucket[SCAN_NODE_BUCKETS]; /* the first name, or -1 */
+    int16_t bucket[SCAN_NODE_BUCKETS];     /* the first name, or -1 */
+    struct scan_guess guess[SCAN_GUESSES]; /* by the number of the member, modulo their count */
 };
 
 struct scan_names {
     struct scan_node *node; /* node[0] is the record */
     int node_count;
-    struct scan_name *name;      /* apart from their texts: 24 bytes each, all that most look-ups read */
+    struct scan_name *name;      /* apart from their texts: 32 bytes each, all that most look-ups read */
     struct scan_name_text *text; /* of each name */
     int name_count;
 };
@@ -52,12 +68,8 @@ void scan_names_release(struct scan_names *names);
  */
 int scan_names_add(struct scan_names *names, const char *path, enum event_key key, uint8_t rank, bool flat);
 
-/* A key as it is compared. Eight bytes behind it must be readable. */
-struct scan_key {
-    const char *data;
-    size_t size;
-    uint64_t head, tail;
-};
+/* The first name of `node` that is `text` (others follow by `same`), or -1. */
+int scan_names_find(const struct scan_names *names, int node, struct slice text);
 
 static inline uint64_t scan_word(const char *data)
 {
@@ -66,29 +78,13 @@ static inline uint64_t scan_word(const char *data)
     return word;
 }
 
-static inline struct scan_key scan_key_of(const char *data, size_t size)
+/* Whether the `size` bytes at `key` are those of the guess; 16 bytes must be readable there. */
+static inline bool scan_guess_is(const struct scan_guess *guess, const char *key, size_t size)
 {
-    static const uint64_t there[9] = {
-        0, 0xFF, 0xFFFF, 0xFFFFFF, 0xFFFFFFFF, 0xFFFFFFFFFF, 0xFFFFFFFFFFFF, 0xFFFFFFFFFFFFFF, UINT64_MAX};
-    if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ || size >= 8)
-        return (struct scan_key){data, size, scan_word(data) & there[size < 8 ? size : 8],
-                                 size > 8 ? scan_word(data + size - 8) : 0};
-    struct scan_key key = {.data = data, .size = size};
-    memcpy(&key.head, data, size);
-    return key;
+    return guess->size == size && (scan_word(key) & guess->mask[0]) == guess->word[0] &&
+           (scan_word(key + 8) & guess->mask[1]) == guess->word[1];
 }
 
-static inline unsigned scan_key_bucket(const struct scan_key *key)
-{
-    uint64_t mixed = (key->head ^ (key->tail << 1) ^ key->size) * UINT64_C(0x9E3779B97F4A7C15);
-    return (unsigned)(mixed >> (64 - SCAN_NODE_BUCKET_BITS));
-}
-
-static inline bool scan_name_is(const struct scan_names *names, int index, const struct scan_key *key)
-{
-    const struct scan_name *name = &names->name[index];
-    return name->head == key->head && name->tail == key->tail && name->size == key->size &&
-           (key->size <= 16 || memcmp(names->text[index].data, key->data, key->size) == 0);
-}
+void scan_guess_set(struct scan_guess *guess, const char *key, size_t size, int name);
 
 #endif

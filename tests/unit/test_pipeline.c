@@ -16,11 +16,13 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <liblog/liblog.h>
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 #include <sqlite3.h>
@@ -610,6 +612,39 @@ static void test_kills_at_any_moment_change_no_count_and_lose_no_record(void **s
         assert_true(seen[seq]);
 }
 
+/* Logs at full speed and is killed: the end of what it logged lies in its rings. `logged` counts returned
+ * calls. */
+static void log_and_die(const struct bench *bench, volatile int *logged)
+{
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        ll_config config;
+        ll_config_init(&config);
+        path_of(bench, "app.log", config.file);
+        if (ll_open(&config, NULL) != LL_OK)
+            _exit(1);
+        for (int i = 0; i < 5000; i++) {
+            ll_info("still in the ring", ll_kv("i", i));
+            ++*logged;
+        }
+        kill(getpid(), SIGKILL);
+    }
+    waitpid(pid, NULL, 0);
+}
+
+static void test_what_a_dead_program_had_in_its_rings_is_finished_and_read(void **state)
+{
+    struct bench *bench = *state;
+    volatile int *logged = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    log_and_die(bench, logged);
+    assert_int_equal(*logged, 5000);
+    assert_int_equal(run(bench), EXIT_OK_);
+    assert_int_equal(counted(bench), 5000);
+    assert_int_equal(query(bench, "SELECT missing + duplicates + before_first FROM run"), 0);
+    munmap((void *)logged, sizeof(int));
+}
+
 #define PIPELINE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -629,6 +664,7 @@ int main(void)
         PIPELINE_TEST(test_a_new_output_starts_where_the_statistics_stand_or_at_the_beginning_if_told),
         PIPELINE_TEST(test_an_output_that_is_away_holds_up_no_other_and_gets_its_records_later),
         PIPELINE_TEST(test_following_forwards_what_is_written_over_a_rotation_and_a_stop_is_clean),
+        PIPELINE_TEST(test_what_a_dead_program_had_in_its_rings_is_finished_and_read),
         PIPELINE_TEST(test_kills_at_any_moment_change_no_count_and_lose_no_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
