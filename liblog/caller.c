@@ -1,6 +1,5 @@
 #include "caller.h"
 
-#include <signal.h>
 #include <time.h>
 
 static __thread struct caller *mine __attribute__((tls_model("initial-exec")));
@@ -8,8 +7,7 @@ static struct caller *all_callers;
 static pthread_key_t end_key;
 static pthread_once_t end_once = PTHREAD_ONCE_INIT;
 
-/* --- a thread's end
- * ------------------------------------------------------------------------------------------------ */
+/* --- a thread's end ------------------------------------------------------------------------------------- */
 
 static void give_back_segment(struct caller *caller)
 {
@@ -21,9 +19,6 @@ static void give_back_segment(struct caller *caller)
 static void caller_end(void *argument)
 {
     struct caller *caller = argument;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     instance_lock();
     mine = NULL;
     give_back_segment(caller);
@@ -31,7 +26,6 @@ static void caller_end(void *argument)
     if (caller->next)
         caller->next->previous = caller->previous;
     instance_unlock();
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     os_unmap(caller, sizeof *caller);
 }
 
@@ -40,8 +34,7 @@ static void make_key(void)
     pthread_key_create(&end_key, caller_end);
 }
 
-/* --- a thread's first call
- * ------------------------------------------------------------------------------------------- */
+/* --- a thread's first call ------------------------------------------------------------------------------ */
 
 static struct caller *caller_new(void)
 {
@@ -61,22 +54,15 @@ struct caller *caller_mine(void)
 {
     if (__builtin_expect(mine != NULL, 1))
         return mine;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_once(&end_once, make_key);
     instance_lock();
-    mine = caller_new();
-    instance_unlock();
-    if (mine)
+    if (!mine && (mine = caller_new()))
         pthread_setspecific(end_key, mine);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    instance_unlock();
     return mine;
 }
 
-/* --- rings
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- rings ---------------------------------------------------------------------------------------------- */
 
 /* A ring whose thread has ended is used again; what that thread left in it is drained all the same. */
 static int take_segment(struct instance *instance, uint32_t *ret_segment)
@@ -103,9 +89,6 @@ static bool take_rings(struct caller *caller, struct instance *instance)
 
 static struct instance *attach(struct caller *caller)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     instance_lock();
     struct instance *instance = instance_current();
     if (!instance)
@@ -116,7 +99,6 @@ static struct instance *attach(struct caller *caller)
         instance = NULL;
     }
     instance_unlock();
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return instance;
 }
 
@@ -129,25 +111,23 @@ struct instance *caller_instance(struct caller *caller)
     return attach(caller);
 }
 
-/* --- the end of an instance
- * --------------------------------------------------------------------------------------------- */
+/* --- the end of an instance ----------------------------------------------------------------------------- */
 
-static bool any_inside(const struct instance *instance)
+static bool any_inside(void)
 {
     bool inside = false;
     instance_lock();
     for (const struct caller *caller = all_callers; caller; caller = caller->next)
-        if (caller != mine && caller->instance == instance &&
-            __atomic_load_n(&caller->depth, __ATOMIC_ACQUIRE) > 0)
+        if (caller != mine && __atomic_load_n(&caller->depth, __ATOMIC_ACQUIRE) > 0)
             inside = true;
     instance_unlock();
     return inside;
 }
 
-bool callers_have_left(const struct instance *instance, int64_t timeout_ns)
+bool callers_have_left(int64_t timeout_ns)
 {
     int64_t end = os_monotonic_ns() + timeout_ns;
-    while (any_inside(instance)) {
+    while (any_inside()) {
         if (os_monotonic_ns() > end)
             return false;
         nanosleep(&(struct timespec){0, 1000000}, NULL);

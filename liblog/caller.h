@@ -58,9 +58,8 @@ static inline const struct caller_request *caller_request(const struct caller *c
     return &caller->request[(depth < LL_REQUEST_DEPTH_MAX ? depth : LL_REQUEST_DEPTH_MAX) - 1];
 }
 
-/* Waits until no call uses the instance any more, which must not be the current one. False when one does not
- * end in time. */
-bool callers_have_left(const struct instance *instance, int64_t timeout_ns);
+/* Waits until every call of another thread that is under way has ended. False when one does not in time. */
+bool callers_have_left(int64_t timeout_ns);
 
 /* In the child of a fork: the other threads are not there. */
 void callers_forget_others(void);

@@ -47,8 +47,7 @@ void drain_release(struct drain *drain)
     *drain = (struct drain){0};
 }
 
-/* --- rings -> block
- * -------------------------------------------------------------------------------------------- */
+/* --- rings -> block ------------------------------------------------------------------------------------- */
 
 static void cursor_begin(struct drain *drain, uint32_t i)
 {
@@ -252,8 +251,7 @@ bool drain_is_behind(const struct drain *drain)
     return drain->block.size || count != drain->cursor_count;
 }
 
-/* --- block -> sinks
- * -------------------------------------------------------------------------------------------- */
+/* --- block -> sinks ------------------------------------------------------------------------------------- */
 
 static void stage(struct drain *drain)
 {

@@ -5,8 +5,7 @@ static size_t padded(size_t size)
     return (size + 7) & ~(size_t)7;
 }
 
-/* --- the caller's side
- * --------------------------------------------------------------------------------------- */
+/* --- the caller's side ---------------------------------------------------------------------------------- */
 
 /* What is known of a call before its bytes are written. Sizes are measured once: a string that another thread
  * changes meanwhile can give a wrong text, never a wrong frame. */
@@ -204,8 +203,7 @@ int frame_pack(struct ring_producer *producer, const struct frame_call *call, ui
     return 0;
 }
 
-/* --- the reader's side
- * --------------------------------------------------------------------------------------- */
+/* --- the reader's side ---------------------------------------------------------------------------------- */
 
 const struct frame *frame_at(const struct ring *ring, uint64_t position, uint64_t available)
 {

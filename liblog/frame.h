@@ -62,8 +62,7 @@ struct frame_context {
     uint16_t size[CONTEXT_TEXTS];
 };
 
-/* --- the caller's side
- * --------------------------------------------------------------------------------------- */
+/* --- the caller's side ---------------------------------------------------------------------------------- */
 
 struct frame_call {
     const ll_site *site;
@@ -83,8 +82,7 @@ struct frame_call {
  */
 int frame_pack(struct ring_producer *producer, const struct frame_call *call, uint64_t *ret_needed);
 
-/* --- the reader's side
- * --------------------------------------------------------------------------------------- */
+/* --- the reader's side ---------------------------------------------------------------------------------- */
 
 struct frame_value {
     struct slice key; /* of a field written out in full */

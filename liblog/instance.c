@@ -19,9 +19,10 @@ uint32_t ll_state_off;
 
 static struct instance *current; /* atomic */
 static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER;
-static struct levels levels;    /* under `life` */
-static uint32_t levels_version; /* under `life`; ll_state_off is twice this */
-static uint64_t last_epoch;     /* under `life` */
+static sigset_t mask_before_lock; /* under `life`: the mask of the thread that holds it */
+static struct levels levels;      /* under `life` */
+static uint32_t levels_version;   /* under `life`; ll_state_off is twice this */
+static uint64_t last_epoch;       /* under `life` */
 static char run_id[UUID_TEXT_SIZE + 1];
 static uint64_t next_seq = 1;   /* of run_id: goes on over close and open */
 static ll_config forked_config; /* what a child opens at its first call */
@@ -32,19 +33,24 @@ struct instance *instance_current(void)
     return __atomic_load_n(&current, __ATOMIC_ACQUIRE);
 }
 
+/* Signals wait meanwhile: a handler that logs may need the lock too. */
 void instance_lock(void)
 {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_mutex_lock(&life);
+    mask_before_lock = before;
 }
 
 void instance_unlock(void)
 {
+    sigset_t before = mask_before_lock;
     pthread_mutex_unlock(&life);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* --- levels
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- levels --------------------------------------------------------------------------------------------- */
 
 /* Every site looks again at its next call. */
 static void levels_changed(void)
@@ -53,7 +59,7 @@ static void levels_changed(void)
     __atomic_store_n(&ll_state_off, levels_version << 1, __ATOMIC_RELEASE);
 }
 
-bool instance_site_is_on(struct instance *instance, ll_site *site)
+bool instance_site_is_on(ll_site *site)
 {
     uint32_t off = __atomic_load_n(&ll_state_off, __ATOMIC_ACQUIRE);
     uint32_t state = __atomic_load_n(&site->state, __ATOMIC_RELAXED);
@@ -61,15 +67,10 @@ bool instance_site_is_on(struct instance *instance, ll_site *site)
         return true;
     if (state == off)
         return false;
-    (void)instance;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     instance_lock();
     bool on = (int)site->level >= (int)levels_of(&levels, site->logger);
     __atomic_store_n(&site->state, levels_version << 1 | on, __ATOMIC_RELAXED);
     instance_unlock();
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return on;
 }
 
@@ -85,8 +86,7 @@ int ll_set_level(const char *logger, ll_level level)
     return error;
 }
 
-/* --- rings in a file, or in memory
- * --------------------------------------------------------------------------------------- */
+/* --- rings in a file, or in memory ---------------------------------------------------------------------- */
 
 static void fill_identity(struct ring_identity *identity, const ll_config *config,
                           const struct folder *folder)
@@ -166,9 +166,7 @@ static int make_rings(struct writer *w, const ll_config *config)
     return make_in_memory(w, config);
 }
 
-/* --- open and close
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- open and close ------------------------------------------------------------------------------------- */
 
 static void instance_free(struct instance *instance)
 {
@@ -251,9 +249,7 @@ static int open_locked(const ll_config *config, ll_problem *problem)
     return LL_OK;
 }
 
-/* --- fork
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* --- fork ----------------------------------------------------------------------------------------------- */
 
 static void before_fork(void)
 {
@@ -279,7 +275,7 @@ static void after_fork_in_child(void)
         levels_changed();
     }
     callers_forget_others();
-    pthread_mutex_init(&life, NULL);
+    instance_unlock();
 }
 
 struct instance *instance_after_fork(void)
@@ -291,9 +287,7 @@ struct instance *instance_after_fork(void)
     return current;
 }
 
-/* --- the public calls
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- the public calls ----------------------------------------------------------------------------------- */
 
 static void install_fork_handlers(void)
 {
@@ -333,7 +327,7 @@ void ll_close(void)
     if (!instance)
         return;
     os_barrier();
-    bool left = callers_have_left(instance, CLOSE_CALLERS_NS_MAX);
+    bool left = callers_have_left(CLOSE_CALLERS_NS_MAX);
     writer_stop(&instance->writer);
     next_seq = instance->writer.file.progress->next_seq[ring_file_parity(&instance->writer.file)];
     if (left)
@@ -346,22 +340,31 @@ __attribute__((destructor)) static void close_at_exit(void)
     ll_close();
 }
 
+/* Between enter and leave the instance stays: ll_close waits for those inside. */
 int ll_flush(int timeout_ms)
 {
-    struct instance *instance = instance_current();
-    if (!instance)
-        return LL_ECLOSED;
+    struct caller *caller = caller_mine();
     int64_t timeout_ns = (int64_t)(timeout_ms < 0 ? 0 : timeout_ms) * 1000000;
-    return writer_wait(&instance->writer, ticks_now(ticks_use_counter()), timeout_ns) ? LL_ETIMEOUT : LL_OK;
+    int error = LL_ECLOSED;
+    if (!caller)
+        return LL_ENOMEM;
+    uint32_t depth = caller_enter(caller);
+    struct instance *instance = instance_current();
+    if (instance)
+        error =
+            writer_wait(&instance->writer, ticks_now(ticks_use_counter()), timeout_ns) ? LL_ETIMEOUT : LL_OK;
+    caller_leave(caller, depth);
+    return error;
 }
 
 void ll_reopen(void)
 {
-    struct instance *instance = instance_current();
-    if (!instance)
-        return;
-    __atomic_store_n(&instance->writer.log.reopen, true, __ATOMIC_RELEASE);
-    __atomic_store_n(&instance->writer.errors.reopen, true, __ATOMIC_RELEASE);
+    instance_lock();
+    if (current) {
+        __atomic_store_n(&current->writer.log.reopen, true, __ATOMIC_RELEASE);
+        __atomic_store_n(&current->writer.errors.reopen, true, __ATOMIC_RELEASE);
+    }
+    instance_unlock();
 }
 
 const char *ll_run_id(void)
@@ -393,14 +396,8 @@ void ll_health_get_sized(ll_health *ret_health, size_t size)
     instance_lock();
     struct instance *instance = current;
     if (instance) {
-        const struct writer *w = &instance->writer;
-        health = w->health;
-        health.stalled = __atomic_load_n(&w->stalled, __ATOMIC_ACQUIRE);
-        health.records = __atomic_load_n(&w->drain.counters.records, __ATOMIC_RELAXED);
-        health.bytes = __atomic_load_n(&w->drain.counters.bytes, __ATOMIC_RELAXED);
-        health.truncated = __atomic_load_n(&w->drain.counters.truncated, __ATOMIC_RELAXED);
+        writer_health(&instance->writer, &health);
         health.dropped = dropped_in_rings(instance);
-        health.reopens = __atomic_load_n(&w->log.reopens, __ATOMIC_RELAXED);
     }
     instance_unlock();
     memset(ret_health, 0, size);

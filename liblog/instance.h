@@ -25,7 +25,8 @@ struct instance {
 /* The open log, or NULL. */
 struct instance *instance_current(void);
 
-/* Under the life lock, which callers take too when they get or give back a ring. */
+/* The life lock: of opening, closing, levels, and of getting and giving back a ring. All signals are blocked
+ * under it. */
 void instance_lock(void);
 void instance_unlock(void);
 
@@ -33,6 +34,6 @@ void instance_unlock(void);
 struct instance *instance_after_fork(void);
 
 /* Whether the site's level is on now; renews the site's state. */
-bool instance_site_is_on(struct instance *instance, ll_site *site);
+bool instance_site_is_on(ll_site *site);
 
 #endif

@@ -34,8 +34,7 @@ static struct slice since(const struct bytes *b, size_t from)
     return slice_from(b->data + from, b->size - from);
 }
 
-/* --- what does not change from call to call
- * -------------------------------------------------------------------- */
+/* --- what does not change from call to call ------------------------------------------------------------- */
 
 int record_run_init(struct record_run *run, const struct ring_identity *identity)
 {
@@ -163,8 +162,7 @@ void record_site_free(struct record_site *site)
     free(site);
 }
 
-/* --- one record
- * ------------------------------------------------------------------------------------------------ */
+/* --- one record ----------------------------------------------------------------------------------------- */
 
 /* How much of it is written: all, or less when it would be over the limit. */
 struct limits {
@@ -440,8 +438,7 @@ bool record_encode(struct bytes *out, const struct record_run *run, const struct
     return true;
 }
 
-/* --- the library's own records
- * ----------------------------------------------------------------------------------- */
+/* --- the library's own records -------------------------------------------------------------------------- */
 
 static void add_dropped(struct bytes *b, const struct record_mark *mark)
 {

@@ -7,8 +7,7 @@
 
 enum { WAIT_STEP_NS = 10000000, FORMATTED_BYTES_MAX = 4096 };
 
-/* --- the site
- * -------------------------------------------------------------------------------------------------------- */
+/* --- the site ------------------------------------------------------------------------------------------- */
 
 static const struct site_shape *register_site(struct instance *instance, ll_site *site, const char *literal,
                                               const ll_field *fields, size_t count)
@@ -49,8 +48,7 @@ static const struct site_shape *shape_of(struct instance *instance, ll_site *sit
     return first_shape(instance, site, literal, fields, count);
 }
 
-/* --- a full ring
- * ------------------------------------------------------------------------------------------------------- */
+/* --- a full ring ---------------------------------------------------------------------------------------- */
 
 static void count_dropped(struct ring_producer *producer, uint32_t level)
 {
@@ -98,9 +96,7 @@ static bool is_half_full(struct ring_producer *producer)
     return ring_producer_refresh(producer) < producer->ring.size / 2;
 }
 
-/* --- the call
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- the call ------------------------------------------------------------------------------------------- */
 
 static void log_call(struct caller *caller, struct instance *instance, uint32_t depth,
                      struct frame_call *call)
@@ -126,7 +122,7 @@ void ll_write_at(ll_site *site, unsigned flags, const char *message, const ll_fi
         return;
     uint32_t depth = caller_enter(caller);
     struct instance *instance = caller_instance(caller);
-    if (instance && instance_site_is_on(instance, site) && depth < RING_FILE_DEPTHS) {
+    if (instance && instance_site_is_on(site) && depth < RING_FILE_DEPTHS) {
         const char *literal = flags & LL_MESSAGE_LITERAL ? message : NULL;
         struct frame_call call = {.site = site, .message = message, .fields = fields, .count = count};
         call.shape = flags & LL_KEYS_DYNAMIC ? shape_of(instance, site, literal, fields, 0)

@@ -13,8 +13,7 @@
 
 enum { NEW_FILE_SECONDS_MAX = 60 };
 
-/* --- was the block written?
- * ------------------------------------------------------------------------------------ */
+/* --- was the block written? ----------------------------------------------------------------------------- */
 
 /* A file that the dead process was writing: the log, or what a rotation has made of it in the same folder. */
 static int open_target(const char *log_path, const struct ring_target *target)
@@ -122,8 +121,7 @@ static void settle_pending(struct ring_file *file, const struct sink *log, const
         cut_at(errors_fd, note->target[1].offset);
 }
 
-/* --- one ring
- * ---------------------------------------------------------------------------------------------------- */
+/* --- one ring ------------------------------------------------------------------------------------------- */
 
 static int write_rest(struct drain *drain)
 {
@@ -205,8 +203,7 @@ static void recover_one(const struct folder *folder, const char *path, struct si
     }
 }
 
-/* --- all of them
- * ------------------------------------------------------------------------------------------------- */
+/* --- all of them ---------------------------------------------------------------------------------------- */
 
 static bool ends_with(const char *name, const char *suffix)
 {
@@ -238,8 +235,7 @@ void recover_folder(const struct folder *folder, struct sink *log, struct sink *
         closedir(entries);
 }
 
-/* --- the public call
- * ----------------------------------------------------------------------------------------------- */
+/* --- the public call ------------------------------------------------------------------------------------ */
 
 struct job {
     const char *log_path;

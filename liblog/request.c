@@ -5,8 +5,7 @@
 
 #include <stdio.h>
 
-/* --- traceparent (W3C Trace Context, section 3.2)
- * ---------------------------------------------------------------------- */
+/* --- traceparent (W3C Trace Context, section 3.2) ------------------------------------------------------- */
 
 enum {
     TRACEPARENT_CHARS = 55,
@@ -52,9 +51,7 @@ static bool is_traceparent(const char *header)
            !is_all_zero(header + SPAN_ID_AT, SPAN_ID_CHARS) && is_lower_hex(header + FLAGS_AT, 2);
 }
 
-/* --- packing
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- packing -------------------------------------------------------------------------------------------- */
 
 static struct slice bounded(const char *text)
 {
@@ -141,8 +138,7 @@ static void fill(struct caller_request *request, const ll_request *given, const 
     pack(request, text);
 }
 
-/* --- the public calls
- * -------------------------------------------------------------------------------------------------------- */
+/* --- the public calls ----------------------------------------------------------------------------------- */
 
 void ll_request_begin(const ll_request *request)
 {

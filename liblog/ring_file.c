@@ -86,8 +86,7 @@ int ring_file_make(struct ring_file *file, int fd, const struct ring_identity *i
     return 0;
 }
 
-/* --- segments
- * ------------------------------------------------------------------------------------------------ */
+/* --- segments ------------------------------------------------------------------------------------------- */
 
 static uint64_t ring_bytes_of(const struct ring_identity *identity, int depth)
 {
@@ -161,8 +160,7 @@ void ring_file_release(struct ring_file *file)
     *file = (struct ring_file){.fd = -1};
 }
 
-/* --- progress
- * ------------------------------------------------------------------------------------------------ */
+/* --- progress ------------------------------------------------------------------------------------------- */
 
 /* Of a copy, what was changed in memory goes to the file too. A failure is not told here: the copy is right,
  * and whoever comes next finds the older state and does the work again. */
@@ -215,8 +213,7 @@ const struct ticks_anchor *ring_file_anchor(const struct ring_file *file)
     return &file->progress->anchor[file->progress->anchor_version & 1];
 }
 
-/* --- reading a dead process's file
- * ----------------------------------------------------------------------------- */
+/* --- reading a dead process's file ---------------------------------------------------------------------- */
 
 static int read_all(int fd, uint64_t offset, void *memory, size_t size)
 {

@@ -27,8 +27,7 @@ void ll_config_init_sized(ll_config *ret_config, size_t size)
     memcpy(ret_config, &config, size < sizeof config ? size : sizeof config);
 }
 
-/* --- the variables
- * ------------------------------------------------------------------------------------------------ */
+/* --- the variables -------------------------------------------------------------------------------------- */
 
 static int refuse(ll_problem *problem, const char *name, const char *value, const char *what_would_do)
 {
@@ -164,9 +163,7 @@ int ll_config_from_env_sized(ll_config *ret_config, size_t size, ll_problem *ret
     return LL_OK;
 }
 
-/* --- checks
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- checks --------------------------------------------------------------------------------------------- */
 
 static int check_texts(const ll_config *config, ll_problem *problem)
 {

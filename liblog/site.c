@@ -123,8 +123,7 @@ const struct site_shape *site_register(struct ring_file *file, struct site_arena
     return shape;
 }
 
-/* --- reading
- * ------------------------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------------------- */
 
 static struct slice take(const char **at, size_t size)
 {

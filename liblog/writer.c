@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* --- the log's lock
- * ---------------------------------------------------------------------------------------------- */
+/* --- the log's lock ------------------------------------------------------------------------------------- */
 
 enum { WORD_OWNER = 0, WORD_LOCK = 1 };
 
@@ -43,8 +42,26 @@ static void unlock_log(struct writer *w)
         os_robust_unlock(&w->robust, WORD_LOCK);
 }
 
-/* --- one pass
- * ------------------------------------------------------------------------------------------------------ */
+/* --- one pass ------------------------------------------------------------------------------------------- */
+
+static void publish_health(struct writer *w)
+{
+    w->health.records = w->drain.counters.records;
+    w->health.bytes = w->drain.counters.bytes;
+    w->health.truncated = w->drain.counters.truncated;
+    w->health.reopens = w->log.reopens;
+    w->health.stalled = w->stalled;
+    pthread_mutex_lock(&w->health_mutex);
+    w->published = w->health;
+    pthread_mutex_unlock(&w->health_mutex);
+}
+
+void writer_health(struct writer *w, ll_health *ret_health)
+{
+    pthread_mutex_lock(&w->health_mutex);
+    *ret_health = w->published;
+    pthread_mutex_unlock(&w->health_mutex);
+}
 
 /* The library's only words of its own: once when the log cannot be written, so that somebody learns of it. */
 static void tell_stall(struct writer *w, int error)
@@ -86,6 +103,7 @@ static int write_block(struct writer *w)
     }
     if (error) {
         tell_stall(w, error);
+        publish_health(w);
         return error;
     }
     if (w->stalled)
@@ -112,14 +130,15 @@ static int64_t pass(struct writer *w)
         if (error)
             return error;
     }
+    if (w->drain.counters.records != before)
+        publish_health(w);
     __atomic_store_n(&w->passed, cut, __ATOMIC_RELEASE);
     __atomic_fetch_add(&w->passes, 1, __ATOMIC_RELEASE);
     os_futex_wake(&w->passes, INT32_MAX, false);
     return (int64_t)(w->drain.counters.records - before);
 }
 
-/* --- sleeping
- * ------------------------------------------------------------------------------------------------------ */
+/* --- sleeping ------------------------------------------------------------------------------------------- */
 
 enum { BUSY_RECORDS = 256 };
 
@@ -151,8 +170,7 @@ static void sleep_after(struct writer *w, int64_t result, int64_t *idle_since_ns
         sleep_in(w, WRITER_ASLEEP, -1);
 }
 
-/* --- the thread
- * ------------------------------------------------------------------------------------------------------ */
+/* --- the thread ----------------------------------------------------------------------------------------- */
 
 /* The owner's word is held before the file has its name, so nobody ever sees a ring of a living process
  * without it. */
@@ -166,6 +184,7 @@ static void begin_in_file(struct writer *w)
         recover_others(w);
         os_robust_unlock(&w->robust, WORD_LOCK);
     }
+    publish_health(w);
 }
 
 static void write_close_mark(struct writer *w)
@@ -231,6 +250,8 @@ int writer_start(struct writer *w)
     int error = drain_init(&w->drain, &w->file, &w->log, w->has_errors ? &w->errors : NULL);
     if (error)
         return error;
+    pthread_mutex_init(&w->health_mutex, NULL);
+    w->published = w->health;
     w->barrier = os_barrier_register() == 0;
     if (has_rings_in_file(w) && os_robust_map(&w->robust, (int[]){w->file.fd, w->folder.lock_fd},
                                               (uint64_t[]){ring_file_owner_offset(), 0}))

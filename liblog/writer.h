@@ -51,7 +51,9 @@ struct writer {
     uint32_t stalled; /* the log cannot be written */
     bool barrier;     /* the kernel helps with sleeping for good */
     bool told;        /* one line on stderr was printed for this stall */
-    ll_health health;
+    ll_health health; /* the thread's own */
+    pthread_mutex_t health_mutex;
+    ll_health published; /* as of the last pass, under health_mutex */
 };
 
 /*
@@ -76,5 +78,8 @@ static inline void writer_poke(struct writer *writer, bool urgent)
 
 /* Waits until everything stamped up to `ticks` is written. 0 or -ETIMEDOUT. */
 int writer_wait(struct writer *writer, uint64_t ticks, int64_t timeout_ns);
+
+/* How the log was doing at the end of the last pass; what callers count is left to the caller. Any thread. */
+void writer_health(struct writer *writer, ll_health *ret_health);
 
 #endif

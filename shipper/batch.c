@@ -5,7 +5,8 @@
 
 #include <sys/random.h>
 
-/* Seeds are secret, so that no log can be written to make the tables slow; without the kernel's help they are only odd. */
+/* Seeds are secret, so that no log can be written to make the tables slow; without the kernel's help they are
+ * only odd. */
 static uint64_t random_seed(void)
 {
     uint64_t seed = (uint64_t)getpid();

@@ -25,8 +25,8 @@ struct batch {
     struct window_table windows;
     struct run_table runs;
     struct reject_list rejects;
-    uint64_t counted;              /* records in the windows */
-    int64_t oldest_ns, newest_ns;  /* of these; meaningless while there are none */
+    uint64_t counted;             /* records in the windows */
+    int64_t oldest_ns, newest_ns; /* of these; meaningless while there are none */
 };
 
 /* The i-th line kept, oldest first. */

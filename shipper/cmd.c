@@ -5,9 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The number stands in CMakeLists.txt as well; a test compares what `--version` says with it. */
-#define SHIPPER_VERSION "0.1.0"
-
 const struct command commands[] = {
     {"run", "[PATH…]", "Follow files, count what they hold, and forward it.", cmd_run},
     {"check", "[PATH…]", "Check the configuration and show what it means now.", cmd_check},
@@ -25,13 +22,23 @@ static enum exit_code print_version(void)
     return cmd_finish(EXIT_OK_);
 }
 
+/* In characters, for UTF-8: printf counts bytes. */
+static int text_width(const char *text)
+{
+    int width = 0;
+    for (; *text; text++)
+        width += (*text & 0xc0) != 0x80;
+    return width;
+}
+
 static enum exit_code print_help(void)
 {
     puts("Usage: shipper COMMAND [OPTION…] [ARGUMENT…]\n\n"
          "Follows the log files of programs, keeps their error statistics and forwards their records.\n\n"
          "Commands:");
     for (const struct command *command = commands; command->name; command++)
-        printf("  %-8s %-10s  %s\n", command->name, command->arguments, command->summary);
+        printf("  %-8s %s%*s  %s\n", command->name, command->arguments, 10 - text_width(command->arguments),
+               "", command->summary);
     puts("\n`shipper COMMAND --help` tells more of a command, `shipper --version` the version.\n"
          "With no configuration at all: shipper run --once 'logs/*.log*'");
     return cmd_finish(EXIT_OK_);

@@ -5,6 +5,8 @@
 
 #include "problem.h"
 
+#define SHIPPER_VERSION "0.1.0" /* as in CMakeLists.txt: a test compares them */
+
 typedef enum exit_code command_function(int argc, char **argv); /* argv[0] is the command's name */
 
 struct command {

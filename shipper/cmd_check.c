@@ -184,8 +184,11 @@ static void tell_unreadable(void *context, const struct problem *problem)
     cmd_fail(problem);
 }
 
-static void tell_unmatched(const struct check *check)
+/* A pattern of a configuration may well match nothing yet; one on the command line is meant for files that
+ * are there. */
+static enum exit_code tell_unmatched(const struct check *check)
 {
+    enum exit_code code = EXIT_OK_;
     for (int i = 0; i < check->config->input_count; i++) {
         const struct config_input *input = &check->config->inputs[i];
         if (each_file(check, input, put_nothing) > 0)
@@ -193,17 +196,21 @@ static void tell_unmatched(const struct check *check)
         struct problem problem = {0};
         problem_set(&problem, ERR_IO_001, "inputs[%d] matches no file now: %s%s", i, input->paths[0],
                     input->path_count > 1 ? " and others" : "");
-        cmd_fail(&problem);
+        enum exit_code one = cmd_fail(&problem);
+        if (input->exact)
+            code = one;
     }
+    return code;
 }
 
-static int look(const struct config *config, struct tail **ret_tail, struct problem *ret_problem)
+/* `own_file` outlives the tail: the pointer to it is borrowed. */
+static int look(const struct config *config, const char *const *own_file, struct tail **ret_tail,
+                struct problem *ret_problem)
 {
-    const char *const own_files[] = {config->database_file};
     const struct tail_options options = {.inputs = config->inputs,
                                          .input_count = config->input_count,
                                          .once = true,
-                                         .own_files = own_files,
+                                         .own_files = own_file,
                                          .own_file_count = 1};
     _cleanup_(tail_freep) struct tail *tail = NULL;
     int r = tail_new(&options, ret_problem, &tail);
@@ -218,18 +225,18 @@ static int look(const struct config *config, struct tail **ret_tail, struct prob
     return 0;
 }
 
-/* A pattern that matches nothing yet is no fault of the configuration; a file that cannot be read is. */
 static enum exit_code check_files(const struct config *config, int format)
 {
     struct problem problem = {0};
+    const char *own_file = config->database_file;
     _cleanup_(tail_freep) struct tail *tail = NULL;
-    if (look(config, &tail, &problem) < 0)
+    if (look(config, &own_file, &tail, &problem) < 0)
         return cmd_fail(&problem);
     const struct check check = {.config = config, .tail = tail};
     (format == FORMAT_JSON ? print_json : print_text)(&check);
-    tell_unmatched(&check);
-    enum exit_code code = EXIT_OK_;
-    return cmd_finish(tail_unreadable(tail, &code) > 0 ? code : EXIT_OK_);
+    enum exit_code unmatched = tell_unmatched(&check);
+    enum exit_code unreadable = EXIT_OK_;
+    return cmd_finish(tail_unreadable(tail, &unreadable) > 0 ? unreadable : unmatched);
 }
 
 static enum exit_code check_all(const struct config_flags *flags, int format)

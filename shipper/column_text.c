@@ -6,7 +6,8 @@
 enum {
     HASH_CHARS = 1 + 16, /* # and the hash in hex */
     CUT_BYTES_MAX = COLUMN_TEXT_BYTES_MAX - HASH_CHARS,
-    /* Never fewer bytes leave the cleaning than enter it, so this much of a text shows whether it is too long. */
+    /* Never fewer bytes leave the cleaning than enter it, so this much of a text shows whether it is too
+       long. */
     DECODED_BYTES_MAX = 2 * COLUMN_TEXT_BYTES_MAX,
 };
 

@@ -102,6 +102,7 @@ static int use_paths(struct config *config, const struct config_flags *flags, st
     }
     release_paths(&config->inputs[0]);
     config->inputs[0].exact = true;
+    config->inputs[0].rotated = false;
     for (int i = 0; i < flags->path_count; i++) {
         int r = add_path(config, flags->paths[i], ret_problem);
         if (r < 0)

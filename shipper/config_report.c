@@ -7,7 +7,9 @@
 struct place place_inside(const struct place *outer, const char *name, int line)
 {
     struct place place = {.file = outer->file, .line = line};
-    snprintf(place.key, sizeof place.key, "%s%s%s", outer->key, outer->key[0] ? "." : "", name);
+    int size = snprintf(place.key, sizeof place.key, "%s%s%s", outer->key, outer->key[0] ? "." : "", name);
+    if (size >= (int)sizeof place.key)
+        memcpy(place.key + sizeof place.key - 4, "...", 4); /* shown as cut */
     return place;
 }
 

@@ -62,8 +62,8 @@ struct setting {
     bool is_required;                          /* where the key belongs, it must be there and not be empty */
     bool is_kafka;                             /* belongs to outputs of type kafka only */
     const char *help;                          /* sentences */
-    /* What the example file shows, as YAML. Lists have two elements there; elsewhere only the first is used.
-     */
+    /* What the example file shows, as YAML: in the first and in the second element of a list; elsewhere the
+     * first. A line that is commented out shows the default, or else the second. */
     const char *example[2];
 };
 

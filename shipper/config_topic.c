@@ -49,6 +49,8 @@ static void add_route(struct reader *reader, const struct mapping_pair *pair, st
 {
     _cleanup_free_ char *topic = read_topic_name(reader, &pair->place, pair->value);
     _cleanup_free_ char *value = strdup(pair->key);
+    if (!value)
+        report_add(reader->report, ERR_INT_001, &pair->place, "out of memory");
     if (!topic || !value)
         return;
     if (output->route_count == CONFIG_ROUTES_MAX)

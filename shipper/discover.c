@@ -77,7 +77,8 @@ static void set_live_name(char out[static FAMILY_NAME_MAX], struct slice stem, s
              extension.size ? extension.data : "");
 }
 
-/* app.log.1, app.log-20251019: what follows the last live name's end. Tries every separator, the first one first. */
+/* app.log.1, app.log-20251019: what follows the last live name's end. Tries every separator, the first one
+ * first. */
 static bool split_suffix(struct slice name, struct generation *ret_generation, size_t *ret_stem_size)
 {
     for (size_t i = 1; i + 1 < name.size; i++) {
@@ -105,7 +106,8 @@ struct generation generation_of(struct slice full_name, char ret_live_name[stati
         set_live_name(ret_live_name, slice_from(name.data, stem_size), SLICE(""));
         return generation;
     }
-    /* app-20251019.log: the date stands before the extension. A number there (worker.1.log) is part of a name. */
+    /* app-20251019.log: the date stands before the extension. A number there (worker.1.log) is part of a
+     * name. */
     const char *dot = memrchr(name.data, '.', name.size);
     size_t before = dot ? (size_t)(dot - name.data) : 0;
     if (before > 0 && split_suffix(slice_from(name.data, before), &generation, &stem_size) &&
@@ -260,7 +262,8 @@ static bool target_is_inside(const struct walk *walk, int input, const char *pat
 }
 
 /* What a symbolic link leads to, when it may be followed: 1 with the target's facts, else 0. */
-static int follow_link(struct walk *walk, int input, const char *path, const struct stat *link, struct stat *ret_st)
+static int follow_link(struct walk *walk, int input, const char *path, const struct stat *link,
+                       struct stat *ret_st)
 {
     struct stat st;
 
@@ -419,7 +422,8 @@ static void expand_folders(struct walk *walk, int input, const char *pattern)
         return;
     }
     int result = glob(folder, GLOB_ONLYDIR | GLOB_ERR, NULL, &matches);
-    if (result == GLOB_ABORTED) { /* some folder above cannot be listed: say so, and take what the others hold */
+    if (result ==
+        GLOB_ABORTED) { /* some folder above cannot be listed: say so, and take what the others hold */
         tell(walk, errno ? errno : EACCES, "cannot list a folder of", folder);
         globfree(&matches);
         matches = (glob_t){0};

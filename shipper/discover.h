@@ -1,8 +1,10 @@
 /*
- * Which files there are: those that an input's patterns match, and (unless it says otherwise) the older generations that a
- * rotation left of them, ordered oldest first within a family. Looks at names and lstat() only; opens nothing.
+ * Which files there are: those that an input's patterns match, and (unless it says otherwise) the older
+ * generations that a rotation left of them, ordered oldest first within a family. Looks at names and lstat()
+ * only; opens nothing.
  *
- * A family is a live name and what rotation made of it: app.log, app.log.1, app.log.2.gz, app.log-20251019.gz, app-20251019.log.
+ * A family is a live name and what rotation made of it: app.log, app.log.1, app.log.2.gz,
+ * app.log-20251019.gz, app-20251019.log.
  */
 #ifndef SHIPPER_DISCOVER_H
 #define SHIPPER_DISCOVER_H
@@ -17,7 +19,8 @@
 
 /* Where a file stands in its family, oldest first. */
 enum generation_kind {
-    GENERATION_DATED,    /* app.log-20251019, app-20251019.log, app.log.2025-10-19_14: `number` are the date's digits */
+    GENERATION_DATED,    /* app.log-20251019, app-20251019.log, app.log.2025-10-19_14: `number` are the date's
+                            digits */
     GENERATION_NUMBERED, /* app.log.1: the greater `number` is the older */
     GENERATION_LIVE,     /* app.log */
 };
@@ -37,10 +40,10 @@ int generation_compare(struct generation a, struct generation b);
 
 struct found_file {
     char *path;
-    char *family;        /* folder and live name */
+    char *family; /* folder and live name */
     struct generation generation;
-    int input;           /* index; the first that matches has the file */
-    bool rest_only;      /* no pattern matches it: taken only as the unread rest of a known source */
+    int input;      /* index; the first that matches has the file */
+    bool rest_only; /* no pattern matches it: taken only as the unread rest of a known source */
     bool is_link;
     uint64_t device;
     uint64_t inode;
@@ -58,7 +61,8 @@ struct found {
     size_t count;
     struct found_folder *folders;
     size_t folder_count;
-    bool incomplete; /* a folder or file could not be looked at: what was not found may be there all the same */
+    bool incomplete; /* a folder or file could not be looked at: what was not found may be there all the same
+                      */
 };
 
 struct discover_options {
@@ -70,11 +74,13 @@ struct discover_options {
     void *context;
 };
 
-/* 0 with what discover_release() takes, or a negative error. A folder that cannot be read is told and passed over. */
+/* 0 with what discover_release() takes, or a negative error. A folder that cannot be read is told and passed
+ * over. */
 int discover(const struct discover_options *options, struct problem *ret_problem, struct found *ret_found);
 void discover_release(struct found *found);
 
-/* Whether a file of that name (no folder) could be found at all: by it, news about other files are passed over. */
+/* Whether a file of that name (no folder) could be found at all: by it, news about other files are passed
+ * over. */
 bool discover_wants(const struct config_input *inputs, int input_count, const char *name);
 
 #endif

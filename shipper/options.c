@@ -23,6 +23,17 @@ struct cursor {
 
 static const struct option help_option = {.letter = 'h', .name = "help", .help = "Print this help and end."};
 
+/* "table|json|csv" -> "table, json or csv" */
+static void choice_list(const char *words, char *out, size_t size)
+{
+    size_t used = 0;
+    for (const char *at = words; *at && used + 5 < size; at++) {
+        bool is_last = !strchr(at + 1, '|');
+        const char *text = *at != '|' ? (const char[]){*at, '\0'} : is_last ? " or " : ", ";
+        used += (size_t)snprintf(out + used, size - used, "%s", text);
+    }
+}
+
 static int choice_count(const char *words)
 {
     int count = 1;
@@ -88,7 +99,9 @@ static int set_choice(const struct cursor *cursor, const struct option *option, 
             return 0;
         }
     }
-    return refuse_value(cursor, option, text, option->argument);
+    char wanted[256];
+    choice_list(option->argument, wanted, sizeof wanted);
+    return refuse_value(cursor, option, text, wanted);
 }
 
 static int set_value(const struct cursor *cursor, const struct option *option, const char *text)

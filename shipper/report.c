@@ -53,7 +53,8 @@ static int choose_piece(int64_t at, int64_t to, int finest, int coarsest)
     return index;
 }
 
-/* Where windows of `index` stop being the best: at the next coarser boundary, or where no whole one fits any more. */
+/* Where windows of `index` stop being the best: at the next coarser boundary, or where no whole one fits any
+ * more. */
 static int64_t piece_end(int64_t at, int64_t to, int index, int coarsest)
 {
     int64_t end = window_start(to, window_resolution_s[index]);
@@ -71,7 +72,8 @@ int report_plan(int64_t *from_s, int64_t *to_s, const int64_t kept_from_s[static
 {
     int finest, coarsest, count = 0;
     choose_resolutions(*to_s - *from_s, &finest, &coarsest);
-    while (finest < WINDOW_RESOLUTIONS - 1 && kept_from_s[finest] > window_start(*from_s, window_resolution_s[finest]))
+    while (finest < WINDOW_RESOLUTIONS - 1 &&
+           kept_from_s[finest] > window_start(*from_s, window_resolution_s[finest]))
         finest++;
     if (coarsest < finest)
         coarsest = finest;
@@ -86,7 +88,8 @@ int report_plan(int64_t *from_s, int64_t *to_s, const int64_t kept_from_s[static
     return count;
 }
 
-/* Buckets are not shorter than the coarsest window read, or a sparkline would show holes where there are none. */
+/* Buckets are not shorter than the coarsest window read, or a sparkline would show holes where there are
+ * none. */
 static void choose_buckets(struct report *report, const struct store_piece *pieces, int count)
 {
     int64_t width = WINDOW_10S, length = report->to_s - report->from_s;
@@ -113,7 +116,8 @@ static int add_line(struct report *report, struct slice name)
     char *copy = strndup(name.size ? name.data : "", name.size);
     if (!copy)
         return -ERR_INT_002;
-    report->lines[report->line_count++] = (struct report_line){.name = copy, .first_s = INT64_MAX, .last_s = INT64_MIN};
+    report->lines[report->line_count++] =
+        (struct report_line){.name = copy, .first_s = INT64_MAX, .last_s = INT64_MIN};
     return 0;
 }
 
@@ -185,14 +189,13 @@ static void choose_range(struct report *report)
 static int read_all(struct report *report, struct store_reader *reader, struct problem *ret_problem)
 {
     struct store_count_query query = {.by = report->request.by, .service = report->request.service};
-    query.piece_count =
-        report_plan(&report->from_s, &report->to_s, report->extent.kept_from_s, query.piece);
+    query.piece_count = report_plan(&report->from_s, &report->to_s, report->extent.kept_from_s, query.piece);
     choose_buckets(report, query.piece, query.piece_count);
     query.bucket_from_s = report->from_s;
     query.bucket_s = report->bucket_s;
     int r = store_read_counts(reader, &query, take_row, report, ret_problem);
     if (r == -ERR_INT_002)
-        return problem_set(ret_problem, ERR_INT_002, "Memory ran out while the report was made.");
+        return problem_set(ret_problem, ERR_INT_002, "memory ran out while the report was made");
     const int64_t second_ns = INT64_C(1000000000);
     if (r == 0)
         r = store_read_run_sums(reader, report->from_s * second_ns, report->to_s * second_ns,
@@ -200,12 +203,12 @@ static int read_all(struct report *report, struct store_reader *reader, struct p
     return r == 0 ? store_read_rejects(reader, ret_problem, report->rejects) : r;
 }
 
-int report_make(struct store_reader *reader, const struct report_request *request, struct problem *ret_problem,
-                struct report **ret_report)
+int report_make(struct store_reader *reader, const struct report_request *request,
+                struct problem *ret_problem, struct report **ret_report)
 {
     struct report *report = calloc(1, sizeof(*report));
     if (!report)
-        return problem_set(ret_problem, ERR_INT_002, "Memory ran out while the report was made.");
+        return problem_set(ret_problem, ERR_INT_002, "memory ran out while the report was made");
     report->request = *request;
     int r = store_read_extent(reader, ret_problem, &report->extent);
     report->is_empty = r == 0 && report->extent.is_empty;

@@ -1,7 +1,7 @@
 /*
- * The error report: what happened most between two times, from the counts of a database. Which windows are read is
- * decided here: the ends of the range as finely as the range is short, whole hours and days in between, so that a report
- * over a month reads hundreds of rows and not millions.
+ * The error report: what happened most between two times, from the counts of a database. Which windows are
+ * read is decided here: the ends of the range as finely as the range is short, whole hours and days in
+ * between, so that a report over a month reads hundreds of rows and not millions.
  */
 #ifndef SHIPPER_REPORT_H
 #define SHIPPER_REPORT_H
@@ -35,13 +35,13 @@ struct report_line {
 
 struct report {
     struct report_request request;
-    bool is_empty;         /* the database holds no counts: nothing below is set */
-    int64_t from_s, to_s;  /* the effective range */
+    bool is_empty;        /* the database holds no counts: nothing below is set */
+    int64_t from_s, to_s; /* the effective range */
     struct store_extent extent;
     struct report_line *lines; /* the most frequent first; equal ones by name */
     uint32_t line_count, line_capacity;
-    uint32_t group_count;      /* how many there were before `top` */
-    uint64_t total;            /* of all groups, at the levels asked for */
+    uint32_t group_count;        /* how many there were before `top` */
+    uint64_t total;              /* of all groups, at the levels asked for */
     uint64_t level[LEVEL_COUNT]; /* of all records in the range, whatever their level */
     uint64_t records;            /* their sum */
     uint32_t bucket_count;
@@ -55,15 +55,16 @@ struct report {
 unsigned report_levels_from(enum level level);
 
 /* 0 and a report for report_free(), or a negative error. */
-int report_make(struct store_reader *reader, const struct report_request *request, struct problem *ret_problem,
-                struct report **ret_report);
+int report_make(struct store_reader *reader, const struct report_request *request,
+                struct problem *ret_problem, struct report **ret_report);
 void report_free(struct report *report);
 
 double report_minutes(const struct report *report); /* of the effective range */
 
 /*
- * Widens from … to to whole windows, fine for short ranges, and covers it with pieces, each in the coarsest windows that
- * fit and are still kept. Pure. `ret_pieces` has room for STORE_PIECES_MAX; returns how many there are.
+ * Widens from … to to whole windows, fine for short ranges, and covers it with pieces, each in the coarsest
+ * windows that fit and are still kept. Pure. `ret_pieces` has room for STORE_PIECES_MAX; returns how many
+ * there are.
  */
 int report_plan(int64_t *from_s, int64_t *to_s, const int64_t kept_from_s[static WINDOW_RESOLUTIONS],
                 struct store_piece *ret_pieces);

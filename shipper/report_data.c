@@ -97,7 +97,8 @@ static void print_accounting(const struct report *report, FILE *out)
     print_number("inexact", runs->inexact, out);
     fputs("},\"rejected\":{", out);
     for (int i = 0; i < REJECT_COUNT; i++)
-        fprintf(out, "%s\"%s\":%" PRIu64, i ? "," : "", reject_reason_name((enum reject_reason)i), report->rejects[i]);
+        fprintf(out, "%s\"%s\":%" PRIu64, i ? "," : "", reject_reason_name((enum reject_reason)i),
+                report->rejects[i]);
     fputc('}', out);
 }
 

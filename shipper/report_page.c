@@ -19,7 +19,8 @@ static void print_markdown_line(const struct report *report, const struct report
     text_markdown(report_line_name(line), out);
     fputs(" | ", out);
     text_number(line->count, out);
-    fprintf(out, " | %.1f %% | %.2f | ", 100 * report_share(report, line->count), report_rate(report, line->count));
+    fprintf(out, " | %.1f %% | %.2f | ", 100 * report_share(report, line->count),
+            report_rate(report, line->count));
     report_window_time(line->first_s, line->first_resolution_s, out);
     fputs(" | ", out);
     report_window_time(line->last_s, line->last_resolution_s, out);
@@ -63,9 +64,12 @@ void report_print_markdown(const struct report *report, FILE *out)
 
 static const char page_head[] =
     "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Error report</title>\n<style>\n"
-    ":root{color-scheme:light dark}\nbody{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;"
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
+    "'unsafe-inline'\">\n"
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Error "
+    "report</title>\n<style>\n"
+    ":root{color-scheme:light dark}\nbody{font:15px/1.5 system-ui,sans-serif;margin:2rem "
+    "auto;max-width:70rem;"
     "padding:0 1rem}\ntable{border-collapse:collapse;width:100%}\nth,td{padding:.3rem .6rem;text-align:left;"
     "border-bottom:1px solid #8884}\ntd.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\n"
     "td.s{white-space:pre;font-family:monospace}\ntfoot{font-weight:bold}\n</style>\n</head>\n<body>\n";
@@ -89,7 +93,8 @@ static void print_html_line(const struct report *report, const struct report_lin
 static void print_html_table(const struct report *report, FILE *out)
 {
     fprintf(out,
-            "<table>\n<thead><tr><th>%s</th><th class=\"n\">count</th><th class=\"n\">share</th><th class=\"n\">per "
+            "<table>\n<thead><tr><th>%s</th><th class=\"n\">count</th><th class=\"n\">share</th><th "
+            "class=\"n\">per "
             "minute</th><th>first</th><th>last</th><th>over time</th></tr></thead>\n<tbody>\n",
             store_column_name(report->request.by));
     for (uint32_t i = 0; i < report->line_count; i++)

@@ -17,7 +17,7 @@ double report_share(const struct report *report, uint64_t count); /* of the tota
 double report_rate(const struct report *report, uint64_t count);  /* per minute of the effective range */
 uint64_t report_rest(const struct report *report);                /* records in groups that `top` left out */
 uint64_t report_rejected(const struct report *report);
-const char *report_levels_text(const struct report *report);      /* "ERROR and above" … */
+const char *report_levels_text(const struct report *report); /* "ERROR and above" … */
 
 /* Bars of eight heights, one character each; a bucket with anything in it is never empty. */
 void report_sparkline(const uint64_t *buckets, uint32_t count, FILE *out);
@@ -25,7 +25,8 @@ void report_sparkline(const uint64_t *buckets, uint32_t count, FILE *out);
 /* A window's start: date and time, or only the date when it is a day long. */
 void report_window_time(int64_t start_s, int resolution_s, FILE *out);
 
-/* "… records in N runs, none missing" and so on, one line without its end; the same words in table, Markdown and HTML. */
+/* "… records in N runs, none missing" and so on, one line without its end; the same words in table, Markdown
+ * and HTML. */
 void report_runs_text(const struct report *report, FILE *out);
 void report_rejects_text(const struct report *report, FILE *out);
 

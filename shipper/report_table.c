@@ -58,8 +58,8 @@ static void print_time(int64_t start_s, int resolution_s, FILE *out)
     pad(WIDTH, resolution_s == WINDOW_DAY ? 10 : resolution_s == WINDOW_10S ? 19 : 16, out);
 }
 
-static void print_line(const struct report *report, const struct layout *layout, const struct report_line *line,
-                       FILE *out)
+static void print_line(const struct report *report, const struct layout *layout,
+                       const struct report_line *line, FILE *out)
 {
     print_name(layout, report_line_name(line), out);
     print_numbers(report, layout, line->count, out);
@@ -94,8 +94,8 @@ static void print_heading(const struct report *report, const struct layout *layo
     for (const char *c = name; *c; c++)
         fputc(*c - 'a' + 'A', out);
     pad(layout->name_width, strlen(name), out);
-    fprintf(out, "  %*s  %7s  %10s  %-19s  %-19s  OVER TIME%s\n", layout->count_width, "COUNT", "SHARE", "PER MINUTE",
-            "FIRST", "LAST", layout->plain);
+    fprintf(out, "  %*s  %7s  %10s  %-19s  %-19s  OVER TIME%s\n", layout->count_width, "COUNT", "SHARE",
+            "PER MINUTE", "FIRST", "LAST", layout->plain);
 }
 
 static void print_lines(const struct report *report, const struct layout *layout, FILE *out)
@@ -121,14 +121,14 @@ static void print_lines(const struct report *report, const struct layout *layout
 
 static void print_levels(const struct report *report, FILE *out)
 {
-    fputs("Levels    ", out);
+    const char *separator = "Levels    ";
     for (int level = LEVEL_CRITICAL; level >= LEVEL_TRACE; level--) {
-        fprintf(out, "%s ", level_name((enum level)level));
+        fprintf(out, "%s%s ", separator, level_name((enum level)level));
         text_number(report->level[level], out);
-        fputs("  ", out);
+        separator = "  ";
     }
     if (report->level[LEVEL_UNKNOWN]) {
-        fputs("UNKNOWN ", out);
+        fputs("  UNKNOWN ", out);
         text_number(report->level[LEVEL_UNKNOWN], out);
     }
     fputc('\n', out);

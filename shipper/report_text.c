@@ -112,7 +112,8 @@ void text_html(struct slice text, FILE *out)
         put_entity(text.data[i], out);
 }
 
-/* Entities also for what Markdown would take as its own, since a backslash means nothing inside a link or a table. */
+/* Entities also for what Markdown would take as its own, since a backslash means nothing inside a link or a
+ * table. */
 void text_markdown(struct slice text, FILE *out)
 {
     for (size_t i = 0; i < text.size; i++) {

@@ -1,4 +1,5 @@
-/* Texts of a log on their way to people: what a reader or a program behind the report could take for its own is escaped. */
+/* Texts of a log on their way to people: what a reader or a program behind the report could take for its own
+ * is escaped. */
 #ifndef SHIPPER_REPORT_TEXT_H
 #define SHIPPER_REPORT_TEXT_H
 
@@ -7,7 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Control characters, what turns the direction of writing, and invalid UTF-8 as \xNN: nothing can steer a terminal. */
+/* Control characters, what turns the direction of writing, and invalid UTF-8 as \xNN: nothing can steer a
+ * terminal. */
 void text_terminal(struct slice text, FILE *out);
 
 /* How many columns text_terminal() takes, one for each character. */

@@ -170,7 +170,8 @@ static uint64_t remembered_missing(const struct run_audit *audit)
     return sum;
 }
 
-/* Each stretch between the gaps of `later` in turn. Forgotten gaps are not known any more and pass as seen. */
+/* Each stretch between the gaps of `later` in turn. Forgotten gaps are not known any more and pass as seen.
+ */
 static int see_all(struct run_audit *audit, const struct run_audit *later)
 {
     uint64_t from = later->first_seq;
@@ -337,7 +338,7 @@ static int find_run(struct run_table *table, const struct event *event, struct s
 {
     char memory[COLUMN_TEXT_BYTES_MAX];
     struct slice id = column_text(&event->value[EVENT_RUN_ID], !event->bad_utf8, memory);
-    if (table->count && slice_equal(table->rows[table->latest].id, id)) {
+    if (table->count && hash_text_equal(table->rows[table->latest].id, id)) {
         *ret_run = &table->rows[table->latest];
         return 0;
     }

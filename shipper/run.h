@@ -1,24 +1,27 @@
 /*
- * The audit of runs. A program numbers the records of a run 1, 2, 3 … without gaps, so what a run's seen numbers leave
- * out is loss, and a number seen again is a duplicate. Position decides what is counted; this only audits.
+ * The audit of runs. A program numbers the records of a run 1, 2, 3 … without gaps, so what a run's seen
+ * numbers leave out is loss, and a number seen again is a duplicate. Position decides what is counted; this
+ * only audits.
  *
  *      first_seq        gap          gap        last_seq
  *          |============....============..==========|        = seen, . missing
  *
- * At most RUN_GAPS_MAX gaps are remembered. Beyond that the lowest is forgotten: it stays in `missing`, but a number of
- * it that comes later looks like a duplicate, and the run is `inexact` from then on.
+ * At most RUN_GAPS_MAX gaps are remembered. Beyond that the lowest is forgotten: it stays in `missing`, but a
+ * number of it that comes later looks like a duplicate, and the run is `inexact` from then on.
  *
- * A batch audits what it saw by itself, knowing nothing of the past; a commit adds it to what the database holds with
- * run_audit_merge(). The outcome does not depend on where batches end, as long as a run is not inexact.
+ * A batch audits what it saw by itself, knowing nothing of the past; a commit adds it to what the database
+ * holds with run_audit_merge(). The outcome does not depend on where batches end, as long as a run is not
+ * inexact.
  */
 #ifndef SHIPPER_RUN_H
 #define SHIPPER_RUN_H
 
 #include "batch.h"
 
-/* How a run ended; of several marks the later in this list stands, but `closed` only while no higher seq was seen. */
+/* How a run ended; of several marks the later in this list stands, but `closed` only while no higher seq was
+ * seen. */
 enum run_end { RUN_RUNNING, RUN_CLOSED, RUN_KILLED, RUN_CRASHED, RUN_UNKNOWN, RUN_END_COUNT };
-const char *run_end_name(enum run_end end); /* "running" … */
+const char *run_end_name(enum run_end end);       /* "running" … */
 enum run_end run_end_from_name(const char *name); /* RUN_UNKNOWN for any other */
 
 struct run_gap {
@@ -31,12 +34,12 @@ struct run_audit {
     uint64_t records;             /* with marks, and with those seen twice */
     uint64_t missing;             /* between first and last, forgotten gaps included */
     uint64_t duplicates;
-    uint64_t dropped;             /* left out on purpose, as announced */
+    uint64_t dropped; /* left out on purpose, as announced */
     int64_t first_seen_ns, last_seen_ns;
     struct run_gap *gaps; /* ascending; owned */
     uint32_t gap_count, gap_capacity;
     bool inexact;
-    enum run_end ended; /* but for `closed`, which is this: */
+    enum run_end ended;  /* but for `closed`, which is this: */
     uint64_t closed_seq; /* of the highest close mark; 0 without one */
 };
 
@@ -76,8 +79,8 @@ void run_table_release(struct run_table *table);
 void run_table_clear(struct run_table *table);
 
 /*
- * Audits one record that has a run_id and a seq; others are passed over. `service` names the run if it is new here. 0,
- * or -ERR_INT_002 and nothing changed.
+ * Audits one record that has a run_id and a seq; others are passed over. `service` names the run if it is new
+ * here. 0, or -ERR_INT_002 and nothing changed.
  */
 int run_table_add(struct run_table *table, const struct event *event, struct slice service);
 

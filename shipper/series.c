@@ -11,11 +11,14 @@ enum { SLOTS_MIN = 256, ROWS_MIN = 64, COLLAPSE_STEPS = 4 };
 static const enum series_text collapse_order[COLLAPSE_STEPS] = {SERIES_ENDPOINT, SERIES_LOGGER, SERIES_CODE,
                                                                 SERIES_TYPE};
 
+/* Each text by itself, under a key of its own: the processor works on all at once. An absent one costs
+ * nothing. */
 static uint64_t key_hash(const struct series_table *table, const struct series_key *key)
 {
     uint64_t hash = hash_number(table->seed, (uint64_t)key->level);
     for (int i = 0; i < SERIES_TEXT_COUNT; i++)
-        hash = hash_text(hash, key->text[i]);
+        if (key->text[i].size)
+            hash += hash_text(table->seed + (uint64_t)(i + 1) * HASH_FACTOR_WORD, key->text[i]);
     return hash;
 }
 
@@ -24,7 +27,7 @@ static bool key_equal(const struct series_key *a, const struct series_key *b)
     if (a->level != b->level)
         return false;
     for (int i = 0; i < SERIES_TEXT_COUNT; i++)
-        if (!slice_equal(a->text[i], b->text[i]))
+        if (!hash_text_equal(a->text[i], b->text[i]))
             return false;
     return true;
 }
@@ -59,7 +62,7 @@ void series_table_release(struct series_table *table)
 /* The slot of the key, or the free one where it would go. */
 static uint32_t *find_slot(const struct series_table *table, uint64_t hash, const struct series_key *key)
 {
-    for (uint32_t at = (uint32_t)hash & table->slot_mask;; at = (at + 1) & table->slot_mask) {
+    for (uint32_t at = (uint32_t)(hash >> 32) & table->slot_mask;; at = (at + 1) & table->slot_mask) {
         uint32_t *slot = &table->slots[at];
         if (*slot == 0)
             return slot;

@@ -1,11 +1,11 @@
 /*
- * The series of a database: the combinations of texts by which counts are kept apart, each with a number that stands
- * for it while the program runs (its index here) and one in the database (its id).
+ * The series of a database: the combinations of texts by which counts are kept apart, each with a number that
+ * stands for it while the program runs (its index here) and one in the database (its id).
  *
- * At most `series_max` are kept in full. Beyond that a new one gives up its endpoint, then logger, code and type, each
- * for the word `other`; never service, environment and level, so that counts by these stay exact. The steps have a
- * sixteenth of `series_max` each of their own, that one text of many values does not take the others with it. A text
- * that is empty stays empty: nothing is known of it that could be given up.
+ * At most `series_max` are kept in full. Beyond that a new one gives up its endpoint, then logger, code and
+ * type, each for the word `other`; never service, environment and level, so that counts by these stay exact.
+ * The steps have a sixteenth of `series_max` each of their own, that one text of many values does not take
+ * the others with it. A text that is empty stays empty: nothing is known of it that could be given up.
  */
 #ifndef SHIPPER_SERIES_H
 #define SHIPPER_SERIES_H
@@ -14,8 +14,8 @@
 
 struct series {
     uint64_t hash;
-    int64_t id;     /* in the database; 0 while it has none */
-    int64_t new_id; /* given by a commit that has not ended yet */
+    int64_t id;            /* in the database; 0 while it has none */
+    int64_t new_id;        /* given by a commit that has not ended yet */
     struct series_key key; /* its texts are this series' own memory */
     char *texts;
     int64_t last_start; /* window.c's: the window of the latest record, and its cell */

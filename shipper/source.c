@@ -47,7 +47,8 @@ void source_evidence_to_text(char out[static SOURCE_EVIDENCE_TEXT_MAX], const st
              e->finished ? "true" : "false", e->offset, e->head.size, head, e->marker.size, marker);
 }
 
-/* A place in the text; a step that does not find what it expects makes it `bad`, and every later one does nothing. */
+/* A place in the text; a step that does not find what it expects makes it `bad`, and every later one does
+ * nothing. */
 struct cursor {
     struct slice rest;
     bool bad;
@@ -148,18 +149,20 @@ int source_evidence_from_text(const char *text, struct source_evidence *ret_evid
 }
 
 /*
- * The decision, as a table. A file shows signs of being a known source; the first rule all of whose wanted signs are
- * there, and none of whose unwanted ones, says what it is.
+ * The decision, as a table. A file shows signs of being a known source; the first rule all of whose wanted
+ * signs are there, and none of whose unwanted ones, says what it is.
  */
 enum sign {
-    SIGN_INODE = 1 << 0,    /* the same inode, and not one born at another time; the device may have changed at a reboot */
-    SIGN_HEAD = 1 << 1,     /* the first bytes agree, as far as they were known */
-    SIGN_MARKER = 1 << 2,   /* the bytes before the offset agree */
-    SIGN_BEYOND = 1 << 3,   /* the file does not reach the offset */
-    SIGN_UNREAD = 1 << 4,   /* nothing of the source was read yet */
-    SIGN_CUT = 1 << 5,      /* not empty, and ends where a write could have been lost */
-    SIGN_PRESENT = 1 << 6,  /* the source's bytes are seen elsewhere */
-    SIGN_TWIN = 1 << 7,     /* last written at the same moment: what gzip, mv and cp -p hand on to the new file */
+    SIGN_INODE =
+        1
+        << 0, /* the same inode, and not one born at another time; the device may have changed at a reboot */
+    SIGN_HEAD = 1 << 1,    /* the first bytes agree, as far as they were known */
+    SIGN_MARKER = 1 << 2,  /* the bytes before the offset agree */
+    SIGN_BEYOND = 1 << 3,  /* the file does not reach the offset */
+    SIGN_UNREAD = 1 << 4,  /* nothing of the source was read yet */
+    SIGN_CUT = 1 << 5,     /* not empty, and ends where a write could have been lost */
+    SIGN_PRESENT = 1 << 6, /* the source's bytes are seen elsewhere */
+    SIGN_TWIN = 1 << 7, /* last written at the same moment: what gzip, mv and cp -p hand on to the new file */
     SIGN_UNTOUCHED = 1 << 8 /* compressed, read to its end, of the same size and time as then */
 };
 
@@ -173,7 +176,8 @@ static const struct rule {
     {SIGN_INODE | SIGN_HEAD | SIGN_BEYOND | SIGN_CUT, 0, SOURCE_ROLLED_BACK},
     {SIGN_INODE, 0, SOURCE_REWRITTEN},
     {SIGN_HEAD | SIGN_MARKER, 0, SOURCE_SAME},
-    /* Moved to another file system or compressed before the first byte was read; two files with equal heads are not that. */
+    /* Moved to another file system or compressed before the first byte was read; two files with equal heads
+       are not that. */
     {SIGN_HEAD | SIGN_UNREAD | SIGN_TWIN, SIGN_PRESENT, SOURCE_SAME},
 };
 
@@ -185,7 +189,8 @@ static bool same_inode(const struct source_evidence *known, const struct source_
     return known->inode == facts->inode && !born_apart;
 }
 
-/* An empty head agrees only with the inode it was seen at: the source had no bytes by which to know it elsewhere. */
+/* An empty head agrees only with the inode it was seen at: the source had no bytes by which to know it
+ * elsewhere. */
 static bool head_agrees(const struct source_evidence *known, const struct source_facts *facts)
 {
     struct source_hash head;
@@ -234,7 +239,8 @@ static unsigned signs_of(const struct source_evidence *known, bool present, cons
         signs |= SIGN_TWIN;
     if (untouched(known, facts))
         signs |= SIGN_UNTOUCHED;
-    /* To compare the marker a compressed file must be inflated up to there, so it is asked only where it decides. */
+    /* To compare the marker a compressed file must be inflated up to there, so it is asked only where it
+     * decides. */
     if ((signs & (SIGN_INODE | SIGN_UNTOUCHED)) != (SIGN_INODE | SIGN_UNTOUCHED))
         signs |= marker_signs(known, facts);
     return signs;

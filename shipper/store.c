@@ -30,8 +30,8 @@ static int configure(sqlite3 *db, struct problem *ret_problem)
 static int prepare(struct store *store, struct problem *ret_problem)
 {
     for (int i = 0; i < STATEMENT_COUNT; i++)
-        if (sqlite3_prepare_v3(store->db, statement_text[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statement[i],
-                               NULL) != SQLITE_OK)
+        if (sqlite3_prepare_v3(store->db, statement_text[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &store->statement[i], NULL) != SQLITE_OK)
             return store_problem(store->db, "be asked", ret_problem);
     return 0;
 }
@@ -53,15 +53,15 @@ static int load_instance(struct store *store, const char *configured, struct pro
         copy_name(store->instance, configured);
         return 0;
     }
-    if (sqlite3_prepare_v2(store->db, "SELECT value FROM meta WHERE name = 'instance'", -1, &statement, NULL) !=
-        SQLITE_OK)
+    if (sqlite3_prepare_v2(store->db, "SELECT value FROM meta WHERE name = 'instance'", -1, &statement,
+                           NULL) != SQLITE_OK)
         return store_problem(store->db, "be read", ret_problem);
     int r = store_next(statement, ret_problem);
     if (r == 1)
         copy_name(store->instance, (const char *)sqlite3_column_text(statement, 0));
     sqlite3_finalize(statement);
     if (r == 0)
-        return problem_set(ret_problem, ERR_DB_002, "The database has no instance in its table meta.");
+        return problem_set(ret_problem, ERR_DB_002, "the database has no instance in its table meta");
     return r < 0 ? r : 0;
 }
 
@@ -113,7 +113,7 @@ int store_open(const struct config *config, struct problem *ret_problem, struct 
 {
     struct store *store = calloc(1, sizeof(*store));
     if (!store)
-        return problem_set(ret_problem, ERR_INT_002, "Memory ran out.");
+        return problem_set(ret_problem, ERR_INT_002, "memory ran out");
     store->lock_fd = -1;
     load_host(store);
     for (int i = 0; i < WINDOW_RESOLUTIONS; i++)
@@ -171,7 +171,7 @@ int store_load_series(struct store *store, struct batch *batch, struct problem *
         read_key(statement, &key);
         if (batch_learn_series(batch, sqlite3_column_int64(statement, 0), &key) < 0) {
             sqlite3_reset(statement);
-            return problem_set(ret_problem, ERR_INT_002, "Memory ran out while the series were read.");
+            return problem_set(ret_problem, ERR_INT_002, "memory ran out while the series were read");
         }
     }
     return r;
@@ -198,11 +198,11 @@ static int add_source(struct source_record **sources, int count, sqlite3_stmt *s
     if ((count & (count - 1)) == 0) {
         struct source_record *more = reallocarray(*sources, count ? (size_t)count * 2 : 1, sizeof(**sources));
         if (!more)
-            return problem_set(ret_problem, ERR_INT_002, "Memory ran out while the sources were read.");
+            return problem_set(ret_problem, ERR_INT_002, "memory ran out while the sources were read");
         *sources = more;
     }
     if (read_source(statement, &(*sources)[count]) < 0)
-        return problem_set(ret_problem, ERR_DB_002, "The row of source %.36s cannot be understood.",
+        return problem_set(ret_problem, ERR_DB_002, "the row of source %.36s cannot be understood",
                            (const char *)sqlite3_column_text(statement, 0));
     return 0;
 }

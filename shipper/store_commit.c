@@ -1,6 +1,7 @@
 /*
- * One batch, one transaction: counts, runs, rejects, sources, positions and retention. Nothing in memory changes before
- * COMMIT has returned, so a commit that failed can be tried again, and one that a kill cut off never happened.
+ * One batch, one transaction: counts, runs, rejects, sources, positions and retention. Nothing in memory
+ * changes before COMMIT has returned, so a commit that failed can be tried again, and one that a kill cut off
+ * never happened.
  */
 #include "store_internal.h"
 
@@ -34,7 +35,8 @@ static int64_t min_i64(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Retention counts back from the newest event, but a clock set wrong somewhere must not make it delete the present. */
+/* Retention counts back from the newest event, but a clock set wrong somewhere must not make it delete the
+ * present. */
 static void advance_clock(struct commit *commit)
 {
     const struct batch *batch = commit->batch;
@@ -116,7 +118,7 @@ static int copy_cells(struct commit *commit)
     if (store->scratch_capacity < windows->count) {
         struct window_cell *scratch = reallocarray(store->scratch, windows->capacity, sizeof(*scratch));
         if (!scratch)
-            return problem_set(commit->problem, ERR_INT_002, "Memory ran out at a commit.");
+            return problem_set(commit->problem, ERR_INT_002, "memory ran out at a commit");
         store->scratch = scratch;
         store->scratch_capacity = windows->capacity;
     }
@@ -164,14 +166,25 @@ static int load_gaps(struct commit *commit, struct slice id, struct run_audit *a
         if (add_loaded_gap(audit, (uint64_t)sqlite3_column_int64(statement, 0),
                            (uint64_t)sqlite3_column_int64(statement, 1)) < 0) {
             sqlite3_reset(statement);
-            return problem_set(commit->problem, ERR_INT_002, "Memory ran out at a commit.");
+            return problem_set(commit->problem, ERR_INT_002, "memory ran out at a commit");
         }
     return r;
 }
 
 static void read_audit(sqlite3_stmt *statement, struct run_audit *ret_audit)
 {
-    enum { FIRST_SEEN, LAST_SEEN, FIRST_SEQ, LAST_SEQ, RECORDS, MISSING, DUPLICATES, DROPPED, INEXACT, ENDED };
+    enum {
+        FIRST_SEEN,
+        LAST_SEEN,
+        FIRST_SEQ,
+        LAST_SEQ,
+        RECORDS,
+        MISSING,
+        DUPLICATES,
+        DROPPED,
+        INEXACT,
+        ENDED
+    };
     *ret_audit = (struct run_audit){
         .first_seen_ns = sqlite3_column_int64(statement, FIRST_SEEN),
         .last_seen_ns = sqlite3_column_int64(statement, LAST_SEEN),
@@ -258,7 +271,7 @@ static int write_run(struct commit *commit, const struct run *run)
     if (before_count)
         memcpy(before, audit.gaps, before_count * sizeof(*before));
     if (run_audit_merge(&audit, &run->audit) < 0)
-        return problem_set(commit->problem, ERR_INT_002, "Memory ran out at a commit.");
+        return problem_set(commit->problem, ERR_INT_002, "memory ran out at a commit");
     commit->run_total += known ? 0 : 1;
     int r = put_run(commit, run, &audit);
     if (r == 0 && !gaps_equal(before, before_count, &audit))
@@ -401,7 +414,8 @@ static int prune_runs(struct commit *commit)
     return store_run(statement, commit->problem);
 }
 
-/* 1 and the run whose gaps go first: run ids begin with their time, so it is the oldest. 0 when there are no gaps. */
+/* 1 and the run whose gaps go first: run ids begin with their time, so it is the oldest. 0 when there are no
+ * gaps. */
 static int lowest_gap_run(struct commit *commit, char ret_id[static SERIES_TEXT_BYTES_MAX + 1])
 {
     sqlite3_stmt *statement = use(commit, STATEMENT_LOWEST_GAP_RUN);
@@ -502,7 +516,8 @@ static void settle(struct commit *commit)
     batch_clear(commit->batch);
     if (!commit->series_freed)
         return;
-    /* Ids of series that were freed must not be used. What cannot be loaded now gets its id again when it counts. */
+    /* Ids of series that were freed must not be used. What cannot be loaded now gets its id again when it
+     * counts. */
     series_table_clear(&commit->batch->series);
     store_load_series(store, commit->batch, NULL);
 }

@@ -22,8 +22,8 @@ enum {
 
 /* What a commit keeps up to date of the time that the counts span. */
 struct store_clock {
-    int64_t oldest_ns;    /* of the events counted; INT64_MAX while there are none */
-    int64_t newest_ns;    /* never later than the wall clock; INT64_MIN while there are none */
+    int64_t oldest_ns; /* of the events counted; INT64_MAX while there are none */
+    int64_t newest_ns; /* never later than the wall clock; INT64_MIN while there are none */
     int64_t kept_from_s[WINDOW_RESOLUTIONS]; /* windows that start before are gone; INT64_MIN: nothing is */
 };
 

@@ -1,7 +1,7 @@
 /*
- * Who may use the state folder. Two shippers that count the same files into one database would count twice, so one
- * holds the lock: a lock of the open file (not of the process), which the kernel drops when its holder dies in any way,
- * and which no program that the holder starts inherits. The file's text says who it is.
+ * Who may use the state folder. Two shippers that count the same files into one database would count twice,
+ * so one holds the lock: a lock of the open file (not of the process), which the kernel drops when its holder
+ * dies in any way, and which no program that the holder starts inherits. The file's text says who it is.
  */
 #define _GNU_SOURCE /* F_OFD_SETLK */
 #include "store_internal.h"
@@ -20,7 +20,7 @@ static int folder_of(const char *file, char ret_folder[static PATH_MAX], struct 
 {
     char copy[PATH_MAX];
     if (strlen(file) >= sizeof(copy) - 8)
-        return problem_set(ret_problem, ERR_DB_001, "The path of the database is too long: %s.", file);
+        return problem_set(ret_problem, ERR_DB_001, "the path of the database is too long: %s", file);
     strcpy(copy, file);
     strcpy(ret_folder, dirname(copy));
     return 0;
@@ -34,12 +34,14 @@ int store_check_folder(const char *file, struct problem *ret_problem)
         return r;
     struct stat status;
     if (stat(folder, &status) < 0)
-        return problem_set(ret_problem, ERR_DB_001, "The folder %s of the database cannot be used: %s.", folder,
-                           strerror(errno));
-    /* In a sticky folder such as /tmp others cannot replace what is ours, and what is theirs is refused by owner. */
+        return problem_set(ret_problem, ERR_DB_001, "the folder %s of the database cannot be used: %s",
+                           folder, strerror(errno));
+    /* In a sticky folder such as /tmp others cannot replace what is ours, and what is theirs is refused by
+     * owner. */
     if (status.st_mode & S_IWOTH && !(status.st_mode & S_ISVTX))
         return problem_set(ret_problem, ERR_DB_004,
-                           "Anyone may write to the folder %s, and so replace the database: chmod o-w it.", folder);
+                           "anyone may write to the folder %s, and so replace the database: chmod o-w it",
+                           folder);
     return 0;
 }
 
@@ -49,11 +51,12 @@ static int check_owned(const char *path, struct stat *ret_status, struct problem
     if (lstat(path, ret_status) < 0)
         return errno == ENOENT ? 0 : problem_from_errno(ret_problem, errno, "look at", path);
     if (S_ISLNK(ret_status->st_mode))
-        return problem_set(ret_problem, ERR_DB_004, "%s is a symbolic link, which the database must not be.", path);
+        return problem_set(ret_problem, ERR_DB_004, "%s is a symbolic link, which the database must not be",
+                           path);
     if (!S_ISREG(ret_status->st_mode))
-        return problem_set(ret_problem, ERR_DB_004, "%s is not a regular file.", path);
+        return problem_set(ret_problem, ERR_DB_004, "%s is not a regular file", path);
     if (ret_status->st_uid != geteuid())
-        return problem_set(ret_problem, ERR_DB_004, "%s belongs to user %u, and this is user %u.", path,
+        return problem_set(ret_problem, ERR_DB_004, "%s belongs to user %u, and this is user %u", path,
                            (unsigned)ret_status->st_uid, (unsigned)geteuid());
     return 1;
 }
@@ -63,7 +66,8 @@ static uint32_t big_endian_32(const unsigned char *at)
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-/* Looks at the header without SQLite, which would roll back a journal that it finds beside a foreign database. */
+/* Looks at the header without SQLite, which would roll back a journal that it finds beside a foreign
+ * database. */
 static int check_header(const char *file, struct problem *ret_problem)
 {
     unsigned char header[100];
@@ -75,9 +79,9 @@ static int check_header(const char *file, struct problem *ret_problem)
     if (size < 0)
         return problem_from_errno(ret_problem, errno, "read the database", file);
     if (size < (ssize_t)sizeof(header) || memcmp(header, "SQLite format 3", 16) != 0)
-        return problem_set(ret_problem, ERR_DB_004, "%s is not a database.", file);
+        return problem_set(ret_problem, ERR_DB_004, "%s is not a database", file);
     if (big_endian_32(header + APPLICATION_ID_AT) != STORE_APPLICATION_ID)
-        return problem_set(ret_problem, ERR_DB_004, "%s is a database, but not one of shipper's.", file);
+        return problem_set(ret_problem, ERR_DB_004, "%s is a database, but not one of shipper's", file);
     return 0;
 }
 
@@ -108,7 +112,7 @@ static int tell_holder(int fd, const char *folder, struct problem *ret_problem)
     ssize_t size = pread(fd, holder, sizeof(holder) - 1, 0);
     holder[size > 0 ? size : 0] = '\0';
     holder[strcspn(holder, "\n")] = '\0';
-    return problem_set(ret_problem, ERR_DB_005, "The state folder %s is in use by %s.", folder,
+    return problem_set(ret_problem, ERR_DB_005, "the state folder %s is in use by %s", folder,
                        *holder ? holder : "a shipper that is just starting");
 }
 
@@ -118,7 +122,8 @@ static void write_holder(int fd)
     clock_gettime(CLOCK_REALTIME, &now);
     char text[HOLDER_TEXT_SIZE], time_text[TIME_TEXT_SIZE];
     time_to_text(time_text, now.tv_sec * INT64_C(1000000000));
-    int size = snprintf(text, sizeof(text), "process %ld, which started at %.19sZ\n", (long)getpid(), time_text);
+    int size =
+        snprintf(text, sizeof(text), "process %ld, which started at %.19sZ\n", (long)getpid(), time_text);
     /* Only words for the next one who asks: the lock holds without them. */
     if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)size, 0) != size)
         return;

@@ -31,11 +31,11 @@ static int check_readable(const char *file, struct problem *ret_problem)
     _cleanup_close_ int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat status;
     if (fd < 0 && errno == ENOENT)
-        return problem_set(ret_problem, ERR_DB_006, "There is no database at %s.", file);
+        return problem_set(ret_problem, ERR_DB_006, "there is no database at %s", file);
     if (fd < 0 || fstat(fd, &status) < 0)
         return problem_from_errno(ret_problem, errno, "open the database", file);
     if (!S_ISREG(status.st_mode))
-        return problem_set(ret_problem, ERR_DB_004, "%s is not a regular file.", file);
+        return problem_set(ret_problem, ERR_DB_004, "%s is not a regular file", file);
     return 0;
 }
 
@@ -53,7 +53,8 @@ static void immutable_uri(char *out, size_t size, const char *file)
 {
     size_t at = (size_t)snprintf(out, size, "file:");
     for (; *file && at + 4 < size; file++)
-        at += (size_t)snprintf(out + at, size - at, strchr("%?#", *file) ? "%%%02X" : "%c", (unsigned char)*file);
+        at += (size_t)snprintf(out + at, size - at, strchr("%?#", *file) ? "%%%02X" : "%c",
+                               (unsigned char)*file);
     snprintf(out + at, size - at, "?immutable=1");
 }
 
@@ -83,7 +84,7 @@ int store_reader_open(const char *file, struct problem *ret_problem, struct stor
         return r;
     struct store_reader *reader = calloc(1, sizeof(*reader));
     if (!reader)
-        return problem_set(ret_problem, ERR_INT_002, "Memory ran out.");
+        return problem_set(ret_problem, ERR_INT_002, "memory ran out");
     r = open_read_only(file, file, ret_problem, &reader->db);
     if (r == -ERR_DB_001 && !has_wal(file)) {
         /* A backup in a folder where SQLite cannot make the files beside it: nobody writes there either. */
@@ -135,7 +136,8 @@ int store_read_clock(sqlite3 *db, struct store_clock *ret_clock, struct problem 
     if (r < 0)
         return r;
     while ((r = store_next(statement, ret_problem)) == 1)
-        take_clock_row(&clock, (const char *)sqlite3_column_text(statement, 0), sqlite3_column_int64(statement, 1));
+        take_clock_row(&clock, (const char *)sqlite3_column_text(statement, 0),
+                       sqlite3_column_int64(statement, 1));
     if (r == 0)
         *ret_clock = clock;
     return r;
@@ -160,8 +162,8 @@ static int edge_window(struct store_reader *reader, bool first, int resolution_s
 }
 
 /*
- * The first window, from days down to ten seconds: a finer one tells more as long as it lies in the coarser one and
- * nothing before it was deleted. The last one likewise.
+ * The first window, from days down to ten seconds: a finer one tells more as long as it lies in the coarser
+ * one and nothing before it was deleted. The last one likewise.
  */
 static int find_edges(struct store_reader *reader, struct store_extent *extent, struct problem *ret_problem)
 {
@@ -176,7 +178,8 @@ static int find_edges(struct store_reader *reader, struct store_extent *extent, 
             return r;
         if (r == 0)
             continue;
-        if (extent->is_empty || (window_start(first, coarser) == extent->from_s && extent->kept_from_s[i] <= extent->from_s))
+        if (extent->is_empty ||
+            (window_start(first, coarser) == extent->from_s && extent->kept_from_s[i] <= extent->from_s))
             extent->from_s = first;
         if (extent->is_empty || window_start(last, coarser) == extent->to_s - coarser)
             extent->to_s = last + resolution_s;
@@ -186,7 +189,8 @@ static int find_edges(struct store_reader *reader, struct store_extent *extent, 
     return 0;
 }
 
-int store_read_extent(struct store_reader *reader, struct problem *ret_problem, struct store_extent *ret_extent)
+int store_read_extent(struct store_reader *reader, struct problem *ret_problem,
+                      struct store_extent *ret_extent)
 {
     struct store_clock clock;
     int r = store_read_clock(reader->db, &clock, ret_problem);
@@ -203,18 +207,22 @@ int store_read_extent(struct store_reader *reader, struct problem *ret_problem, 
 
 /* --- counts --- */
 
-static const char *const column_names[COLUMN_COUNT] = {"type", "code", "service", "endpoint", "level", "logger", "host"};
+static const char *const column_names[COLUMN_COUNT] = {"type",  "code",   "service", "endpoint",
+                                                       "level", "logger", "host"};
 
 const char *store_column_name(enum store_column column)
 {
     return column_names[column];
 }
 
-/* The pieces come first, so that each is one stretch of the primary key. Only names of the table above enter the text. */
+/* The pieces come first, so that each is one stretch of the primary key. Only names of the table above enter
+ * the text. */
 static const char count_sql[] =
-    "WITH piece (resolution, lowest, above) AS (VALUES (?1, ?2, ?3), (?4, ?5, ?6), (?7, ?8, ?9), (?10, ?11, ?12),"
+    "WITH piece (resolution, lowest, above) AS (VALUES (?1, ?2, ?3), (?4, ?5, ?6), (?7, ?8, ?9), (?10, ?11, "
+    "?12),"
     " (?13, ?14, ?15), (?16, ?17, ?18), (?19, ?20, ?21))"
-    " SELECT s.%s, s.level, (c.start - ?22) / ?23 AS bucket, min(c.start), max(c.start), min(piece.resolution),"
+    " SELECT s.%s, s.level, (c.start - ?22) / ?23 AS bucket, min(c.start), max(c.start), "
+    "min(piece.resolution),"
     " sum(c.count) FROM piece CROSS JOIN counts AS c ON c.resolution_s = piece.resolution"
     " AND c.start >= piece.lowest AND c.start < piece.above CROSS JOIN series AS s ON s.id = c.series_id"
     " WHERE ?24 IS NULL OR s.service = ?24 GROUP BY s.%s, s.level, bucket, piece.resolution ORDER BY 1";
@@ -271,7 +279,8 @@ int store_read_counts(struct store_reader *reader, const struct store_count_quer
 
 /* --- runs and rejects --- */
 
-#define RUNS_BETWEEN " FROM run WHERE last_seen_ns >= ?1 AND first_seen_ns < ?2 AND (?3 IS NULL OR service = ?3)"
+#define RUNS_BETWEEN                                                                                         \
+    " FROM run WHERE last_seen_ns >= ?1 AND first_seen_ns < ?2 AND (?3 IS NULL OR service = ?3)"
 
 static int prepare_runs(struct store_reader *reader, const char *sql, int64_t from_ns, int64_t to_ns,
                         const char *service, struct problem *ret_problem, sqlite3_stmt **ret_statement)
@@ -315,10 +324,10 @@ int store_read_runs(struct store_reader *reader, int64_t from_ns, int64_t to_ns,
                     int64_t limit, int (*take)(void *context, const struct store_run_row *row), void *context,
                     struct problem *ret_problem)
 {
-    static const char sql[] =
-        "SELECT run_id, parent_run_id, service, host, ended, pid, first_seen_ns, last_seen_ns, first_seq, last_seq,"
-        " records, missing, duplicates, dropped, before_first, inexact" RUNS_BETWEEN
-        " ORDER BY last_seen_ns DESC, run_id DESC LIMIT ?4";
+    static const char sql[] = "SELECT run_id, parent_run_id, service, host, ended, pid, first_seen_ns, "
+                              "last_seen_ns, first_seq, last_seq,"
+                              " records, missing, duplicates, dropped, before_first, inexact" RUNS_BETWEEN
+                              " ORDER BY last_seen_ns DESC, run_id DESC LIMIT ?4";
     _cleanup_statement_ sqlite3_stmt *statement = NULL;
     int r = prepare_runs(reader, sql, from_ns, to_ns, service, ret_problem, &statement);
     if (r < 0)
@@ -334,19 +343,20 @@ int store_read_runs(struct store_reader *reader, int64_t from_ns, int64_t to_ns,
     return r;
 }
 
-/* Added up here: sum() of SQLite fails when integers overflow, and a hostile log can announce any number of drops. */
+/* Added up here: sum() of SQLite fails when integers overflow, and a hostile log can announce any number of
+ * drops. */
 int store_read_run_sums(struct store_reader *reader, int64_t from_ns, int64_t to_ns, const char *service,
                         struct problem *ret_problem, struct store_run_sums *ret_sums)
 {
     _cleanup_statement_ sqlite3_stmt *statement = NULL;
     int r = prepare_runs(reader,
-                         "SELECT records, missing, duplicates, dropped, before_first, inexact" RUNS_BETWEEN, from_ns,
-                         to_ns, service, ret_problem, &statement);
+                         "SELECT records, missing, duplicates, dropped, before_first, inexact" RUNS_BETWEEN,
+                         from_ns, to_ns, service, ret_problem, &statement);
     if (r < 0)
         return r;
     struct store_run_sums sums = {0};
-    uint64_t *const into[] = {&sums.records, &sums.missing, &sums.duplicates, &sums.dropped, &sums.before_first,
-                              &sums.inexact};
+    uint64_t *const into[] = {&sums.records, &sums.missing,      &sums.duplicates,
+                              &sums.dropped, &sums.before_first, &sums.inexact};
     while ((r = store_next(statement, ret_problem)) == 1) {
         for (int i = 0; i < (int)(sizeof(into) / sizeof(into[0])); i++)
             *into[i] = run_sum(*into[i], (uint64_t)sqlite3_column_int64(statement, i));

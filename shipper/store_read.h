@@ -1,6 +1,7 @@
 /*
- * Reading a database: reports and whoever asks. A reader sees one state of the database, that of its first question,
- * also while a shipper writes. Any number of readers may be open, also on a backup or in a folder that cannot be written.
+ * Reading a database: reports and whoever asks. A reader sees one state of the database, that of its first
+ * question, also while a shipper writes. Any number of readers may be open, also on a backup or in a folder
+ * that cannot be written.
  */
 #ifndef SHIPPER_STORE_READ_H
 #define SHIPPER_STORE_READ_H
@@ -23,10 +24,20 @@ struct store_extent {
     int64_t oldest_event_ns, newest_event_ns;
     int64_t kept_from_s[WINDOW_RESOLUTIONS]; /* windows that start before are gone; INT64_MIN: nothing is */
 };
-int store_read_extent(struct store_reader *reader, struct problem *ret_problem, struct store_extent *ret_extent);
+int store_read_extent(struct store_reader *reader, struct problem *ret_problem,
+                      struct store_extent *ret_extent);
 
 /* What counts can be told apart by. */
-enum store_column { COLUMN_TYPE, COLUMN_CODE, COLUMN_SERVICE, COLUMN_ENDPOINT, COLUMN_LEVEL, COLUMN_LOGGER, COLUMN_HOST, COLUMN_COUNT };
+enum store_column {
+    COLUMN_TYPE,
+    COLUMN_CODE,
+    COLUMN_SERVICE,
+    COLUMN_ENDPOINT,
+    COLUMN_LEVEL,
+    COLUMN_LOGGER,
+    COLUMN_HOST,
+    COLUMN_COUNT
+};
 const char *store_column_name(enum store_column column); /* "type" … */
 
 /* Windows of one resolution, from … to (exclusive). */
@@ -41,8 +52,8 @@ struct store_count_query {
     struct store_piece piece[STORE_PIECES_MAX];
     int piece_count;
     enum store_column by;
-    const char *service;              /* only this one, or NULL */
-    int64_t bucket_from_s, bucket_s;  /* counts are given by stretches of so many seconds from there on */
+    const char *service;             /* only this one, or NULL */
+    int64_t bucket_from_s, bucket_s; /* counts are given by stretches of so many seconds from there on */
 };
 
 struct store_count_row {
@@ -54,7 +65,8 @@ struct store_count_row {
     uint64_t count;
 };
 
-/* Calls `take` for each group, level and bucket, ordered by group; a negative error of it ends the reading. */
+/* Calls `take` for each group, level and bucket, ordered by group; a negative error of it ends the reading.
+ */
 int store_read_counts(struct store_reader *reader, const struct store_count_query *query,
                       int (*take)(void *context, const struct store_count_row *row), void *context,
                       struct problem *ret_problem);
@@ -66,7 +78,8 @@ struct store_run_row {
     bool inexact;
 };
 
-/* Runs that were seen between the two times, of one service or of all (NULL), the latest first, at most `limit`. */
+/* Runs that were seen between the two times, of one service or of all (NULL), the latest first, at most
+ * `limit`. */
 int store_read_runs(struct store_reader *reader, int64_t from_ns, int64_t to_ns, const char *service,
                     int64_t limit, int (*take)(void *context, const struct store_run_row *row), void *context,
                     struct problem *ret_problem);

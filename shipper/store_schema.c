@@ -1,6 +1,6 @@
 /*
- * The tables and views that users query; docs/store.md describes them. A database is made whole under another name and
- * then renamed, so that a file called shipper.db always has all of them.
+ * The tables and views that users query; docs/store.md describes them. A database is made whole under another
+ * name and then renamed, so that a file called shipper.db always has all of them.
  */
 #include "store_internal.h"
 
@@ -22,8 +22,10 @@ static const char tables[] =
     " count INTEGER NOT NULL, PRIMARY KEY (resolution_s, start, series_id)) STRICT, WITHOUT ROWID;"
 
     "CREATE TABLE run (run_id TEXT NOT NULL PRIMARY KEY, parent_run_id TEXT NOT NULL, pid INTEGER NOT NULL,"
-    " service TEXT NOT NULL, host TEXT NOT NULL, first_seen_ns INTEGER NOT NULL, last_seen_ns INTEGER NOT NULL,"
-    " first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, records INTEGER NOT NULL, missing INTEGER NOT NULL,"
+    " service TEXT NOT NULL, host TEXT NOT NULL, first_seen_ns INTEGER NOT NULL, last_seen_ns INTEGER NOT "
+    "NULL,"
+    " first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, records INTEGER NOT NULL, missing INTEGER NOT "
+    "NULL,"
     " duplicates INTEGER NOT NULL, dropped INTEGER NOT NULL, before_first INTEGER NOT NULL,"
     " inexact INTEGER NOT NULL,"
     " ended TEXT NOT NULL CHECK (ended IN ('running', 'closed', 'crashed', 'killed', 'unknown')))"
@@ -49,13 +51,15 @@ static const char tables[] =
     " actor TEXT NOT NULL, details TEXT NOT NULL, run_id TEXT NOT NULL DEFAULT '',"
     " duration_ms INTEGER NOT NULL DEFAULT 0) STRICT;";
 
-/* "The last 24 hours" count back from the newest record, as retention does: a backup answers like the original. */
+/* "The last 24 hours" count back from the newest record, as retention does: a backup answers like the
+ * original. */
 static const char views[] =
     "CREATE VIEW error_rate_per_minute AS"
     " SELECT datetime(c.start, 'unixepoch') AS minute, c.start AS start, s.service AS service,"
     " s.environment AS environment, sum(iif(s.level IN ('ERROR', 'CRITICAL'), c.count, 0)) AS errors,"
     " sum(c.count) AS records,"
-    " round(100.0 * sum(iif(s.level IN ('ERROR', 'CRITICAL'), c.count, 0)) / sum(c.count), 3) AS error_percent"
+    " round(100.0 * sum(iif(s.level IN ('ERROR', 'CRITICAL'), c.count, 0)) / sum(c.count), 3) AS "
+    "error_percent"
     " FROM counts AS c JOIN series AS s ON s.id = c.series_id WHERE c.resolution_s = 60"
     " GROUP BY c.start, s.service, s.environment;"
 
@@ -64,13 +68,15 @@ static const char views[] =
     " s.environment AS environment, sum(iif(s.level IN ('ERROR', 'CRITICAL'), c.count, 0)) AS errors,"
     " sum(c.count) AS records,"
     " round(sum(iif(s.level IN ('ERROR', 'CRITICAL'), c.count, 0)) / 60.0, 3) AS errors_per_minute,"
-    " round(100.0 * sum(iif(s.level IN ('ERROR', 'CRITICAL'), c.count, 0)) / sum(c.count), 3) AS error_percent"
+    " round(100.0 * sum(iif(s.level IN ('ERROR', 'CRITICAL'), c.count, 0)) / sum(c.count), 3) AS "
+    "error_percent"
     " FROM counts AS c JOIN series AS s ON s.id = c.series_id WHERE c.resolution_s = 3600"
     " GROUP BY c.start, s.service, s.environment;"
 
     "CREATE VIEW top_errors_24h AS"
     " SELECT s.service AS service, s.level AS level, s.type AS type, s.code AS code, sum(c.count) AS errors,"
-    " round(sum(c.count) / 1440.0, 3) AS errors_per_minute, datetime(min(c.start), 'unixepoch') AS first_minute,"
+    " round(sum(c.count) / 1440.0, 3) AS errors_per_minute, datetime(min(c.start), 'unixepoch') AS "
+    "first_minute,"
     " datetime(max(c.start), 'unixepoch') AS last_minute"
     " FROM counts AS c JOIN series AS s ON s.id = c.series_id WHERE c.resolution_s = 60"
     " AND c.start > (SELECT max(start) FROM counts WHERE resolution_s = 60) - 86400"
@@ -109,7 +115,8 @@ static int write_instance(sqlite3 *db, struct problem *ret_problem)
     uint8_t uuid[UUID_SIZE];
     char text[UUID_TEXT_SIZE + 1] = "", sql[128];
     if (uuid7_now(uuid) < 0)
-        return problem_set(ret_problem, ERR_INT_001, "The kernel gives no random bytes for a new database's UUID.");
+        return problem_set(ret_problem, ERR_INT_001,
+                           "the kernel gives no random bytes for a new database's UUID");
     uuid_to_text(text, uuid);
     snprintf(sql, sizeof(sql), "INSERT INTO meta VALUES ('instance', '%s')", text);
     return store_execute(db, sql, ret_problem);
@@ -158,7 +165,7 @@ int store_create(const char *file, struct problem *ret_problem)
 {
     char draft[PATH_MAX];
     if ((size_t)snprintf(draft, sizeof(draft), "%s.new", file) >= sizeof(draft))
-        return problem_set(ret_problem, ERR_DB_001, "The path of the database is too long: %s.", file);
+        return problem_set(ret_problem, ERR_DB_001, "the path of the database is too long: %s", file);
     int r = create_file(draft, ret_problem);
     if (r == 0)
         r = build(draft, ret_problem);
@@ -178,13 +185,13 @@ int store_check_schema(sqlite3 *db, const char *file, struct problem *ret_proble
     if (r < 0)
         return r;
     if (id != STORE_APPLICATION_ID)
-        return problem_set(ret_problem, ERR_DB_004, "%s is a database, but not one of shipper's.", file);
+        return problem_set(ret_problem, ERR_DB_004, "%s is a database, but not one of shipper's", file);
     if (version > SCHEMA_VERSION)
         return problem_set(ret_problem, ERR_DB_003,
-                           "%s has schema version %lld; this program knows versions up to %d.", file,
+                           "%s has schema version %lld; this program knows versions up to %d", file,
                            (long long)version, (int)SCHEMA_VERSION);
     if (version < SCHEMA_VERSION)
-        return problem_set(ret_problem, ERR_DB_002, "%s has schema version %lld, which never was.", file,
+        return problem_set(ret_problem, ERR_DB_002, "%s has schema version %lld, which never was", file,
                            (long long)version);
     return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * The statements of the writing connection, prepared once. STATEMENT(name, text); parameters are numbered in the order
- * in which store.c and store_commit.c bind them.
+ * The statements of the writing connection, prepared once. STATEMENT(name, text); parameters are numbered in
+ * the order in which store.c and store_commit.c bind them.
  */
 #ifndef SHIPPER_STORE_SQL_H
 #define SHIPPER_STORE_SQL_H
@@ -47,8 +47,9 @@
         " copies = copies + excluded.copies, bad_time = bad_time + excluded.bad_time, utf8 = utf8 + excluded.utf8,"    \
         " lost_bytes = lost_bytes + excluded.lost_bytes, blank = blank + excluded.blank")                              \
     STATEMENT(PUT_POSITION,                                                                                            \
-        "INSERT INTO output_position (output, source_id, offset) VALUES (?1, ?2, ?3)"                                  \
-        " ON CONFLICT DO UPDATE SET offset = excluded.offset")                                                         \
+        "INSERT INTO output_position (output, source_id, offset, marker) VALUES (?1, ?2, ?3, coalesce("                \
+        "(SELECT evidence ->> '$.marker' FROM source WHERE id = ?2 AND evidence ->> '$.offset' = ?3), ''))"             \
+        " ON CONFLICT DO UPDATE SET offset = excluded.offset, marker = excluded.marker")                               \
     STATEMENT(GET_POSITION, "SELECT offset FROM output_position WHERE output = ?1 AND source_id = ?2")                 \
     STATEMENT(OUTPUT_KNOWN, "SELECT 1 FROM output_position WHERE output = ?1 LIMIT 1")                                 \
     STATEMENT(ADD_META,                                                                                                \

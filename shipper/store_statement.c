@@ -26,13 +26,15 @@ static enum error error_of(int code)
 int store_problem(sqlite3 *db, const char *what, struct problem *ret_problem)
 {
     enum error error = db ? error_of(sqlite3_extended_errcode(db)) : ERR_INT_002;
-    return problem_set(ret_problem, error, "The database could not %s: %s.", what,
+    return problem_set(ret_problem, error, "the database could not %s: %s", what,
                        db ? sqlite3_errmsg(db) : "memory ran out");
 }
 
 int store_execute(sqlite3 *db, const char *sql, struct problem *ret_problem)
 {
-    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : store_problem(db, "be written", ret_problem);
+    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK
+               ? 0
+               : store_problem(db, "be written", ret_problem);
 }
 
 static void finalize_statement(sqlite3_stmt **statement)
@@ -43,7 +45,8 @@ static void finalize_statement(sqlite3_stmt **statement)
 int store_query_integer(sqlite3 *db, const char *sql, int64_t *ret_value, struct problem *ret_problem)
 {
     _cleanup_(finalize_statement) sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK || sqlite3_step(statement) != SQLITE_ROW)
+    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK ||
+        sqlite3_step(statement) != SQLITE_ROW)
         return store_problem(db, "be read", ret_problem);
     *ret_value = sqlite3_column_int64(statement, 0);
     return 0;

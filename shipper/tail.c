@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <limits.h>
 
-/* How often the folders are listed though nothing was heard: rarely when inotify watches them all; and the more files there
- * are, the more rarely, so that looking costs a few percent of a core at most. */
+/* How often the folders are listed though nothing was heard: rarely when inotify watches them all; and the
+ * more files there are, the more rarely, so that looking costs a few percent of a core at most. */
 #define SCAN_WATCHED_NS   INT64_C(10000000000)
 #define SCAN_UNWATCHED_NS INT64_C(1000000000)
 #define SCAN_PER_FILE_NS  INT64_C(200000)
@@ -174,15 +174,19 @@ static void sort_sources(struct tail *tail)
     if (tail->source_count == 0)
         return;
     qsort(tail->sources, tail->source_count, sizeof(*tail->sources), compare_order);
-    for (size_t i = 0; i < tail->source_count; i++)
+    tail->strays = false;
+    for (size_t i = 0; i < tail->source_count; i++) {
         tail->sources[i]->index = i;
+        tail->strays |= !tail->sources[i]->seen && !tail->sources[i]->file.lost;
+    }
     memcpy(tail->by_path, tail->sources, tail->source_count * sizeof(*tail->sources));
     qsort(tail->by_path, tail->source_count, sizeof(*tail->by_path), compare_path);
 }
 
 /* ---- what the file system says of one file ---- */
 
-/* The quick check that a file which changed still holds what was read: its marker, or its head while nothing was read. */
+/* The quick check that a file which changed still holds what was read: its marker, or its head while nothing
+ * was read. */
 static bool still_holds(struct tracked *tracked, uint64_t size)
 {
     struct source_evidence *evidence = &tracked->source.record.evidence;
@@ -204,7 +208,8 @@ static bool still_holds(struct tracked *tracked, uint64_t size)
     return source_hash_equal(&hash, &evidence->head);
 }
 
-/* Whether the file holds other bytes than its source, or fewer than were read. What cannot be read now is asked again. */
+/* Whether the file holds other bytes than its source, or fewer than were read. What cannot be read now is
+ * asked again. */
 static bool is_rewritten(struct tail *tail, struct tracked *tracked, uint64_t size)
 {
     struct source_evidence *evidence = &tracked->source.record.evidence;
@@ -325,8 +330,8 @@ static bool is_retired(struct tail *tail, const struct found_file *found)
 
     for (int i = known_first_by_inode(set, found->inode); i >= 0; i = known_next_by_inode(set, i)) {
         struct known *known = &set->items[i];
-        if (!known->retired || known->evidence.device != found->device || known->evidence.size != found->size ||
-            known->evidence.modified_ns != found->modified_ns)
+        if (!known->retired || known->evidence.device != found->device ||
+            known->evidence.size != found->size || known->evidence.modified_ns != found->modified_ns)
             continue;
         known->seen_at_look = tail->scan;
         return true;
@@ -378,8 +383,8 @@ static bool has_newer_brother(const struct found *found, size_t index)
     return index + 1 < found->count && next->input == file->input && strcmp(next->family, file->family) == 0;
 }
 
-/* A name that moves while the folders are listed may be missed. As long as any name leads to the open file, its source is
- * there, and goes on in no copy. */
+/* A name that moves while the folders are listed may be missed. As long as any name leads to the open file,
+ * its source is there, and goes on in no copy. */
 static void note_present(struct tail *tail)
 {
     struct stat st;
@@ -401,8 +406,8 @@ static void note_generations(struct tail *tail, const struct found *found)
     }
 }
 
-/* No pattern finds it any more: renamed to somewhere else, or deleted. Without a descriptor only the name can tell, and a
- * scan may miss a name that moves: so not before the second one. */
+/* No pattern finds it any more: renamed to somewhere else, or deleted. Without a descriptor only the name can
+ * tell, and a scan may miss a name that moves: so not before the second one. */
 static void miss(struct tail *tail, struct tracked *tracked)
 {
     struct source_file *file = &tracked->file;
@@ -471,7 +476,8 @@ static int mourn_one(struct tail *tail, int known, int input)
     return 0;
 }
 
-/* Sources from before that had unread bytes, and whose file should be found but is not: counted once, then finished. */
+/* Sources from before that had unread bytes, and whose file should be found but is not: counted once, then
+ * finished. */
 static int mourn(struct tail *tail, const struct found *found)
 {
     for (int i = 0; i < tail->known.count; i++) {
@@ -480,7 +486,8 @@ static int mourn(struct tail *tail, const struct found *found)
         int input;
         bool unread = !known->evidence.finished &&
                       (known->evidence.compressed || known->evidence.size > known->evidence.offset);
-        if (known->source || known->seen_at_look == tail->scan || !unread || !lies_in(found, known->path, &input))
+        if (known->source || known->seen_at_look == tail->scan || !unread ||
+            !lies_in(found, known->path, &input))
             continue;
         if (discover_wants(&tail->options.inputs[input], 1, name ? name + 1 : known->path) &&
             mourn_one(tail, i, input) < 0)
@@ -518,12 +525,16 @@ static void begin_scan(struct tail *tail)
     tail->first_unreadable = ERR_NONE;
     tail->next_scan_ns = INT64_MAX;
     for (size_t i = 0; i < tail->source_count; i++) {
+        struct source_file *file = &tail->sources[i]->file;
         known_reindex(&tail->known, tail->sources[i]->known);
         tail->sources[i]->seen = false;
+        if (file->broken != ERR_IO_007) /* what failed is tried again; what is damaged stays so */
+            file->broken = ERR_NONE;
     }
 }
 
-static int meet_all(struct tail *tail, const struct found *found, const struct found_file **ret_new, size_t *ret_count)
+static int meet_all(struct tail *tail, const struct found *found, const struct found_file **ret_new,
+                    size_t *ret_count)
 {
     size_t count = 0;
 
@@ -644,16 +655,15 @@ static void take_news(void *context, const struct watch_event *event)
     tail->scan_due |= tracked && tracked->dropped;
 }
 
-/* Nothing tells of files that left the folders, so they are looked at each time; as are those that did not fit. */
+/* Nothing tells reliably of files that left the folders, so they are looked at each time; all others cost
+ * nothing here. */
 static void check_strays(struct tail *tail)
 {
-    for (size_t i = 0; i < tail->source_count; i++) {
-        struct tracked *tracked = tail->sources[i];
-        if (tracked->file.suspicious)
-            tail->scan_due = true;
-        else if (!tracked->seen && tracked->file.fd >= 0)
-            check_file(tail, tracked);
-    }
+    tail->scan_due |= tail->pool.suspicious;
+    tail->pool.suspicious = false;
+    for (size_t i = 0; tail->strays && i < tail->source_count; i++)
+        if (!tail->sources[i]->seen && tail->sources[i]->file.fd >= 0)
+            check_file(tail, tail->sources[i]);
 }
 
 int tail_look(struct tail *tail, int64_t now_ns,

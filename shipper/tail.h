@@ -32,6 +32,10 @@ struct source {
     int64_t last_time_ns;             /* time of the last record read by the statistics: stands in for a bad one */
     bool is_new;                      /* never committed yet */
     bool changed;                     /* to be written at the next commit */
+    /* The pipeline's own; the tail leaves them as they are (zero at first). */
+    uint64_t committed[LANE_COUNT_MAX]; /* what the database holds; UINT64_MAX: no row yet */
+    bool started;                     /* every lane has its position */
+    bool knows_time;                  /* last_time_ns is that of the record before the statistics' position */
     struct source_file *file;         /* tail's own: descriptor, decompressor; NULL while it cannot be read */
 };
 

@@ -203,7 +203,8 @@ static int probe_status(struct probe *probe, const char *path, struct problem *r
     return 0;
 }
 
-static int probe_unzip_head(struct probe *probe, const char *path, size_t *ret_size, struct problem *ret_problem)
+static int probe_unzip_head(struct probe *probe, const char *path, size_t *ret_size,
+                            struct problem *ret_problem)
 {
     probe->facts.compressed = true;
     probe->unzip = unzip_new(probe->fd);
@@ -216,7 +217,8 @@ static int probe_unzip_head(struct probe *probe, const char *path, size_t *ret_s
     return 0;
 }
 
-/* Where a lost write could have begun: behind a line, in what a power cut left as zeros, or at a sector's edge. */
+/* Where a lost write could have begun: behind a line, in what a power cut left as zeros, or at a sector's
+ * edge. */
 static bool ends_clean(const struct probe *probe)
 {
     enum { SECTOR_SIZE = 512 };
@@ -236,8 +238,8 @@ static int probe_head(struct probe *probe, const char *path, struct problem *ret
     if (got < 0)
         return problem_from_errno(ret_problem, (int)-got, "cannot read", path);
     if (size >= 4 && memcmp(probe->head, zstd_magic, 4) == 0)
-        return problem_set(ret_problem, ERR_IO_007, "%s is compressed with zstd, which this version does not read",
-                           path);
+        return problem_set(ret_problem, ERR_IO_007,
+                           "%s is compressed with zstd, which this version does not read", path);
     if (unzip_knows(probe->head, size)) {
         int error = probe_unzip_head(probe, path, &size, ret_problem);
         if (error < 0)

@@ -5,8 +5,9 @@
  *          |  \--no name leads to it any more--> GONE --quiet--> FINISHED             \--written--> RENAMED
  *          \--its bytes are others now--> TRUNCATED (from any state; the source is read no further here)
  *
- * Descriptors are bounded: a pool closes those not used for longest. One is opened again by path when it is needed, if
- * the path still leads to the same inode; a deleted file is never closed before the source is dropped.
+ * Descriptors are bounded: a pool closes those not used for longest. One is opened again by path when it is
+ * needed, if the path still leads to the same inode; a deleted file is never closed before the source is
+ * dropped.
  */
 #ifndef SHIPPER_TAIL_FILE_H
 #define SHIPPER_TAIL_FILE_H
@@ -17,7 +18,8 @@
 
 #include <sys/types.h>
 
-#define FILE_QUIET_NS INT64_C(5000000000) /* so long nothing is written: a program has let go of a renamed file */
+#define FILE_QUIET_NS                                                                                        \
+    INT64_C(5000000000) /* so long nothing is written: a program has let go of a renamed file */
 #define FILE_LENGTH_UNKNOWN UINT64_MAX
 
 enum file_state { FILE_FOLLOWING, FILE_RENAMED, FILE_GONE, FILE_TRUNCATED, FILE_FINISHED };
@@ -33,6 +35,7 @@ struct file_sight {
 enum file_state file_step(enum file_state state, const struct file_sight *sight);
 
 struct file_pool {
+    bool suspicious; /* some file's bytes did not fit when they were read: to be judged at the next look */
     int open_count;
     int open_max;
     struct source_file *newest; /* a ring of the open ones, by use */
@@ -49,16 +52,17 @@ struct source_file {
     enum file_state state;
     bool unlinked;
     bool older_generation;
-    bool lost;        /* its bytes are out of reach for good */
-    bool suspicious;  /* what was read did not fit: to be judged at the next look */
-    enum error broken; /* why it cannot be read (on) now; told when it came about */
+    bool lost;         /* its bytes are out of reach for good */
+    bool suspicious;   /* what was read did not fit: to be judged at the next look */
+    enum error broken; /* why it cannot be read (on) now; all but damage is tried again after the next scan */
+    enum error told;   /* the last such reason that was told, until a read succeeds */
     bool once;
     uint64_t limit;   /* with `once`: the size at which the file was found; else UINT64_MAX */
     int64_t grown_ns; /* when it was last seen to have been written */
     int missing;      /* looks in a row that did not find it */
 
     struct unzip *unzip;
-    uint64_t length;  /* of a compressed file, when its end was seen; else FILE_LENGTH_UNKNOWN */
+    uint64_t length; /* of a compressed file, when its end was seen; else FILE_LENGTH_UNKNOWN */
 
     uint32_t recent_size; /* the bytes before the evidence's offset, as far as they are in memory */
     char recent[SOURCE_MARKER_BYTES_MAX];
@@ -73,10 +77,12 @@ void file_close(struct source_file *file); /* also the decompressor */
 /* Takes over an open descriptor (and its decompressor, or NULL); makes room in the pool. */
 void file_adopt(struct source_file *file, int fd, struct unzip *unzip);
 
-/* The descriptor, opened again if need be. >= 0, or -errno; -ESTALE when the path leads to another file now. */
+/* The descriptor, opened again if need be. >= 0, or -errno; -ESTALE when the path leads to another file now.
+ */
 int file_fd(struct source_file *file);
 
-/* Opens a regular file for reading without ever blocking; a symbolic link only when `is_link`. >= 0 or -errno. */
+/* Opens a regular file for reading without ever blocking; a symbolic link only when `is_link`. >= 0 or
+ * -errno. */
 int file_open_path(const char *path, bool is_link);
 
 /* Reads by position, over interruptions and short reads. Bytes read, less only at the end; or -errno. */
@@ -87,13 +93,13 @@ struct probe {
     int fd;
     struct unzip *unzip; /* of a compressed one */
     struct source_facts facts;
-    bool is_cut;         /* compressed, and ends inside a member */
+    bool is_cut; /* compressed, and ends inside a member */
     char head[SOURCE_HEAD_BYTES_MAX];
 };
 
 /*
- * Fills facts (context and head point into `probe`, so it stays where it is). Takes ownership of `fd`, also on failure. 0,
- * or a negative error with the problem named by `path`.
+ * Fills facts (context and head point into `probe`, so it stays where it is). Takes ownership of `fd`, also
+ * on failure. 0, or a negative error with the problem named by `path`.
  */
 int probe_init(struct probe *probe, int fd, const char *path, struct problem *ret_problem);
 void probe_release(struct probe *probe);

@@ -1,9 +1,10 @@
 /*
- * Which source a file is that turned up. Three passes, the strongest claims first, so that a copy never takes a source
- * from its own file:
+ * Which source a file is that turned up. Three passes, the strongest claims first, so that a copy never takes
+ * a source from its own file:
  *   1. the files whose inode a source has, and which are that source;
  *   2. all that are a source under another inode, and those that are like none;
- *   3. what is left: files cut short or written anew, now that it is known whether the old bytes went on elsewhere.
+ *   3. what is left: files cut short or written anew, now that it is known whether the old bytes went on
+ * elsewhere.
  */
 #include "tail_internal.h"
 
@@ -67,7 +68,8 @@ static void remember_copy(struct tail *tail, const struct newcomer *n, int known
                                                      .known = known};
 }
 
-/* app.log.1.gz beside app.log.1, with the same head: gzip is at work, or has kept its input. Read once, from the plain one. */
+/* app.log.1.gz beside app.log.1, with the same head: gzip is at work, or has kept its input. Read once, from
+ * the plain one. */
 static int plain_sibling(const struct tail *tail, const struct newcomer *n)
 {
     const char *path = n->found->path;
@@ -76,7 +78,8 @@ static int plain_sibling(const struct tail *tail, const struct newcomer *n)
         const struct known *known = &tail->known.items[n->candidates[i]];
         const char *other = known->source ? known->source->record.path : "";
         size_t size = strlen(other);
-        if (size && strncmp(path, other, size) == 0 && strcmp(path + size, ".gz") == 0 && is_present(tail, known))
+        if (size && strncmp(path, other, size) == 0 && strcmp(path + size, ".gz") == 0 &&
+            is_present(tail, known))
             return n->candidates[i];
     }
     return -1;
@@ -90,16 +93,16 @@ static bool has_brother(const struct tail *tail, const struct found_file *found)
     return false;
 }
 
-/* An older generation that nobody knows and that was written a moment ago may be a copy (or a compressed one) on its way:
- * too short yet to be known by its head or its marker. It is judged when it is quiet. */
+/* An older generation that nobody knows and that was written a moment ago may be a copy (or a compressed one)
+ * on its way: too short yet to be known by its head or its marker. It is judged when it is quiet. */
 static bool may_be_on_its_way(const struct tail *tail, const struct newcomer *n)
 {
     const struct source_facts *facts = &n->probe->facts;
     bool like_others = facts->head.size < SOURCE_HEAD_BYTES_MAX || n->candidate_count > 0 || n->probe->is_cut;
     int64_t age_ns = tail->now_ns - facts->modified_ns;
 
-    return !tail->options.once && n->found->generation.kind != GENERATION_LIVE && like_others && age_ns >= 0 &&
-           age_ns < FILE_QUIET_NS && has_brother(tail, n->found);
+    return !tail->options.once && n->found->generation.kind != GENERATION_LIVE && like_others &&
+           age_ns >= 0 && age_ns < FILE_QUIET_NS && has_brother(tail, n->found);
 }
 
 /* ---- a source gets its file ---- */
@@ -225,8 +228,10 @@ static bool family_is_known(const struct tail *tail, const struct found_file *fo
     size_t folder_size = slash ? (size_t)(slash + 1 - found->family) : 0;
 
     for (int i = 0; i < tail->known.count; i++) {
-        const char *path = tail->known.items[i].path;
-        if (!path || strncmp(path, found->family, folder_size) != 0 || strchr(path + folder_size, '/'))
+        const struct known *known = &tail->known.items[i];
+        const char *path = known->source ? known->source->record.path : known->path;
+        if ((known->source && known->source->is_new) || strncmp(path, found->family, folder_size) != 0 ||
+            strchr(path + folder_size, '/'))
             continue;
         generation_of(slice_of(path + folder_size), live_name);
         if (strcmp(live_name, found->family + folder_size) == 0)
@@ -235,7 +240,8 @@ static bool family_is_known(const struct tail *tail, const struct found_file *fo
     return false;
 }
 
-/* Only what an input holds when it is met for the first time is passed over; what comes later is read from its beginning. */
+/* Only what an input holds when it is met for the first time is passed over; what comes later is read from
+ * its beginning. */
 static bool starts_at_end(const struct tail *tail, const struct found_file *found)
 {
     return input_of(tail, found)->start_at_end && tail->scans == 0 && !family_is_known(tail, found);
@@ -339,7 +345,8 @@ static int settle(struct tail *tail, struct newcomer *n, enum pass pass)
     return settle_unknown(tail, n);
 }
 
-static int identify_probed(struct tail *tail, const struct found_file *found, struct probe *probe, enum pass pass)
+static int identify_probed(struct tail *tail, const struct found_file *found, struct probe *probe,
+                           enum pass pass)
 {
     struct newcomer n = {.found = found, .probe = probe};
     int result = decide(tail, &n);
@@ -350,7 +357,8 @@ static int identify_probed(struct tail *tail, const struct found_file *found, st
     return result;
 }
 
-/* Opens what was found, and nothing else. 1, or 0 when it cannot be read now (told), or when it is another file already. */
+/* Opens what was found, and nothing else. 1, or 0 when it cannot be read now (told), or when it is another
+ * file already. */
 static int open_found(struct tail *tail, const struct found_file *found, struct probe *probe)
 {
     struct problem problem = {0};

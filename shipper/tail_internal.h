@@ -13,14 +13,14 @@ struct tracked {
     struct source_file file;
     char *family;
     struct generation generation;
-    uint64_t sequence;   /* of creation: orders what has one age (a deleted app.log and the new one) */
+    uint64_t sequence; /* of creation: orders what has one age (a deleted app.log and the new one) */
     int input;
     int known;           /* index of its entry there */
     size_t index;        /* in the order of reading */
     uint64_t checked_at; /* number of the look that last saw what the file system says */
     bool seen;           /* by the last scan */
     bool dropped;        /* only waits for the next scan to be freed */
-    bool rewritten;      /* by the last scan: the file holds other bytes, or fewer; to be settled in this scan */
+    bool rewritten; /* by the last scan: the file holds other bytes, or fewer; to be settled in this scan */
 };
 
 /* Another file with the bytes of a source that is present: not looked at again while it stays as it is. */
@@ -58,17 +58,18 @@ struct tail {
     void (*on_problem)(void *context, const struct problem *problem); /* of the look that goes on */
     void *on_problem_context;
 
-    uint64_t look;          /* counts tail_look */
-    uint64_t scan;          /* the look that last listed the folders; what was seen then is `present` */
-    uint64_t scans;         /* how many there were */
-    int64_t now_ns;         /* of the look that goes on */
+    uint64_t look;  /* counts tail_look */
+    uint64_t scan;  /* the look that last listed the folders; what was seen then is `present` */
+    uint64_t scans; /* how many there were */
+    int64_t now_ns; /* of the look that goes on */
     int64_t next_scan_ns;
     int64_t last_look_ns;
     bool scan_due;
-    bool restless;          /* some source changes its state with time alone */
-    int new_count;          /* sources new in this look */
+    bool restless; /* some source changes its state with time alone */
+    bool strays;   /* some open file was not found by the last scan */
+    int new_count; /* sources new in this look */
     int matched;
-    int unreadable;         /* at the last scan */
+    int unreadable; /* at the last scan */
     enum error first_unreadable;
 };
 
@@ -90,8 +91,8 @@ struct tracked *tail_track(struct tail *tail, int known, int input, const char *
 void tail_lose(struct tracked *tracked);
 
 /*
- * Finds out which source each of these files is, and gives it to that one: an older one that goes on there, or a new one.
- * 0 or a negative error.
+ * Finds out which source each of these files is, and gives it to that one: an older one that goes on there,
+ * or a new one. 0 or a negative error.
  */
 int tail_identify(struct tail *tail, const struct found_file *const *files, size_t count,
                   struct problem *ret_problem);

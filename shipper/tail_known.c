@@ -32,7 +32,8 @@ static int *head_bucket(const struct known_set *set, const struct source_hash *h
     return &set->by_head[bits & (uint32_t)(set->bucket_count - 1)];
 }
 
-/* Puts an item into both chains, by the evidence it has now. A source without head is found by its inode only. */
+/* Puts an item into both chains, by the evidence it has now. A source without head is found by its inode
+ * only. */
 static void index_item(struct known_set *set, int index)
 {
     struct known *known = &set->items[index];
@@ -187,7 +188,8 @@ int known_candidates(const struct known_set *set, const struct source_facts *fac
     struct index_list list = {0};
     int error = 0;
 
-    for (int i = known_first_by_inode(set, facts->inode); i >= 0 && error == 0; i = known_next_by_inode(set, i))
+    for (int i = known_first_by_inode(set, facts->inode); i >= 0 && error == 0;
+         i = known_next_by_inode(set, i))
         error = add_index(&list, i);
     for (uint32_t size = 1; size <= facts->head.size && set->count > 0 && error == 0; size++)
         if (set->head_sizes[size] > 0)

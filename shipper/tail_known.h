@@ -1,6 +1,6 @@
 /*
- * All sources ever heard of, found by inode and by head: what a file that turns up may be. Those that are tailed now have
- * their evidence in their struct source, the others here.
+ * All sources ever heard of, found by inode and by head: what a file that turns up may be. Those that are
+ * tailed now have their evidence in their struct source, the others here.
  */
 #ifndef SHIPPER_TAIL_KNOWN_H
 #define SHIPPER_TAIL_KNOWN_H
@@ -10,10 +10,10 @@
 struct known {
     struct source_evidence evidence; /* while `source` is NULL */
     char id[UUID_TEXT_SIZE + 1];
-    char *path;                      /* while `source` is NULL */
-    struct source *source;           /* tailed now; borrowed */
-    uint64_t seen_at_look;           /* number of the look that last saw its bytes in a file */
-    bool retired;                    /* read and dropped: its file is passed over while it stays as it is */
+    char *path;            /* while `source` is NULL */
+    struct source *source; /* tailed now; borrowed */
+    uint64_t seen_at_look; /* number of the look that last saw its bytes in a file */
+    bool retired;          /* read and dropped: its file is passed over while it stays as it is */
     /* the chains of the indexes */
     int next_by_inode, next_by_head;
     uint64_t indexed_inode;
@@ -23,15 +23,16 @@ struct known {
 struct known_set {
     struct known *items;
     int count, capacity;
-    int *by_inode, *by_head; /* bucket -> first item, or -1 */
-    int bucket_count;        /* a power of two */
+    int *by_inode, *by_head;                   /* bucket -> first item, or -1 */
+    int bucket_count;                          /* a power of two */
     int head_sizes[SOURCE_HEAD_BYTES_MAX + 1]; /* how many heads of each size there are */
 };
 
 void known_release(struct known_set *set);
 
 /* Adds a source with its evidence. Its index, which stays as it is, or -1 when memory ran out. */
-int known_add(struct known_set *set, const char *id, const char *path, const struct source_evidence *evidence);
+int known_add(struct known_set *set, const char *id, const char *path,
+              const struct source_evidence *evidence);
 
 const struct source_evidence *known_evidence(const struct known *known);
 
@@ -42,7 +43,8 @@ void known_reindex(struct known_set *set, int index);
 int known_first_by_inode(const struct known_set *set, uint64_t inode);
 int known_next_by_inode(const struct known_set *set, int index);
 
-/* Indexes of all that the file may be, by inode or head. The caller frees them. The count, or -1 when memory ran out. */
+/* Indexes of all that the file may be, by inode or head. The caller frees them. The count, or -1 when memory
+ * ran out. */
 int known_candidates(const struct known_set *set, const struct source_facts *facts, int **ret_indexes);
 
 #endif

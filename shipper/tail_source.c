@@ -57,26 +57,28 @@ bool source_marker_stands(const struct source *source, int fd)
 }
 
 /* Cannot be read now: told once for each reason. */
-static int set_broken(struct source *source, int errno_value, enum source_end *ret_end, struct problem *ret_problem)
+static int set_broken(struct source *source, int errno_value, enum source_end *ret_end,
+                      struct problem *ret_problem)
 {
     struct source_file *file = source->file;
     struct problem problem = {0};
 
     problem_from_errno(&problem, errno_value, "cannot read", source->record.path);
-    if (file->broken != problem.error && ret_problem)
+    if (file->told != problem.error && ret_problem)
         *ret_problem = problem;
-    file->broken = problem.error;
+    file->broken = file->told = problem.error;
     *ret_end = SOURCE_BROKEN;
     return 0;
 }
 
-/* The path leads to another file, or the bytes changed under us: the next look finds out. There is none with --once. */
+/* The path leads to another file, or the bytes changed under us: the next look finds out. There is none with
+ * --once. */
 static int set_suspicious(struct source *source, uint64_t offset, size_t *ret_size, enum source_end *ret_end)
 {
     struct source_file *file = source->file;
 
     *ret_size = 0;
-    file->suspicious = true;
+    file->suspicious = file->pool->suspicious = true;
     if (file->once && !file->lost) {
         file->lost = true;
         source->counters.lost_bytes += file->limit > offset ? file->limit - offset : 0;
@@ -107,7 +109,7 @@ static int read_plain(struct source *source, uint64_t offset, void *memory, size
     if (offset == evidence->offset && !source_marker_stands(source, fd))
         return set_suspicious(source, offset, ret_size, ret_end);
     uint64_t end = offset + (uint64_t)got;
-    file->broken = ERR_NONE;
+    file->broken = file->told = ERR_NONE;
     if (end > evidence->size)
         evidence->size = end;
     *ret_size = (size_t)got;
@@ -120,10 +122,12 @@ static int read_plain(struct source *source, uint64_t offset, void *memory, size
 
 /* ---- compressed files ---- */
 
-/* Nothing more comes out of a file that is damaged, or cut short and left so: what is missing is counted as it lies there. */
+/* Nothing more comes out of a file that is damaged, or cut short and left so: what is missing is counted as
+ * it lies there. */
 static void give_up(struct source *source, enum unzip_state state, struct problem *ret_problem)
 {
-    static const char *const why[] = {[UNZIP_CUT] = "ends in the middle", [UNZIP_DAMAGED] = "is damaged",
+    static const char *const why[] = {[UNZIP_CUT] = "ends in the middle",
+                                      [UNZIP_DAMAGED] = "is damaged",
                                       [UNZIP_BOMB] = "inflates beyond all measure"};
     struct source_file *file = source->file;
     uint64_t size = source->record.evidence.size, used = unzip_compressed_offset(file->unzip);
@@ -134,8 +138,8 @@ static void give_up(struct source *source, enum unzip_state state, struct proble
     file->broken = ERR_IO_007;
     source->counters.lost_bytes += size > used ? size - used : 0;
     source->changed = true;
-    problem_set(ret_problem, ERR_IO_007, "%s %s, behind %llu bytes that could be read", source->record.path, why[state],
-                (unsigned long long)file->length);
+    problem_set(ret_problem, ERR_IO_007, "%s %s, behind %llu bytes that could be read", source->record.path,
+                why[state], (unsigned long long)file->length);
 }
 
 static int end_of_unzipped(struct source *source, enum unzip_state state, enum source_end *ret_end,

@@ -25,8 +25,8 @@ struct unzip {
     int fd;
     int errno_value;
     enum member member;
-    enum unzip_state ended;  /* UNZIP_MORE while it goes on, else the state that stays */
-    uint64_t read_offset;    /* of the compressed byte behind the input */
+    enum unzip_state ended; /* UNZIP_MORE while it goes on, else the state that stays */
+    uint64_t read_offset;   /* of the compressed byte behind the input */
     uint64_t offset;
     unsigned char input[INPUT_SIZE];
 };
@@ -100,18 +100,13 @@ static bool is_bomb(const struct unzip *unzip)
            unzip->offset / UNZIP_BOMB_RATIO_MAX > unzip_compressed_offset(unzip);
 }
 
-/* One call of inflate() with some input there. */
+/* One call of inflate() inside a member. Without input it may still have bytes that did not fit before. */
 static enum unzip_state inflate_some(struct unzip *unzip)
 {
     z_stream *stream = &unzip->stream;
     const unsigned char *before = stream->next_out;
-
-    if (unzip->member == MEMBER_NONE)
-        skip_padding(stream);
-    if (stream->avail_in == 0)
-        return UNZIP_MORE;
-    unzip->member = MEMBER_INSIDE;
     int result = inflate(stream, Z_NO_FLUSH);
+
     unzip->offset += (uint64_t)(stream->next_out - before);
     if (result == Z_STREAM_END) {
         unzip->member = MEMBER_NONE;
@@ -123,19 +118,36 @@ static enum unzip_state inflate_some(struct unzip *unzip)
     return is_bomb(unzip) ? UNZIP_BOMB : UNZIP_MORE;
 }
 
-static enum unzip_state step(struct unzip *unzip)
+static enum unzip_state step_at_end(struct unzip *unzip)
 {
-    if (unzip->stream.avail_in > 0)
-        return inflate_some(unzip);
-    int filled = fill_input(unzip);
-    if (filled > 0)
-        return UNZIP_MORE;
-    if (filled < 0)
-        return UNZIP_FAILED;
-    return unzip->member == MEMBER_NONE && unzip->read_offset > 0 ? UNZIP_END : UNZIP_CUT;
+    uint64_t before = unzip->offset;
+
+    if (unzip->member == MEMBER_NONE)
+        return unzip->read_offset > 0 ? UNZIP_END : UNZIP_CUT;
+    enum unzip_state state = inflate_some(unzip);
+    bool stuck = state == UNZIP_MORE && unzip->offset == before && unzip->member == MEMBER_INSIDE;
+    return stuck ? UNZIP_CUT : state;
 }
 
-/* The file may grow behind its end, and a failed read may succeed the next time; the other ends are for good. */
+static enum unzip_state step(struct unzip *unzip)
+{
+    if (unzip->stream.avail_in == 0) {
+        int filled = fill_input(unzip);
+        if (filled < 0)
+            return UNZIP_FAILED;
+        if (filled == 0)
+            return step_at_end(unzip);
+    }
+    if (unzip->member == MEMBER_NONE)
+        skip_padding(&unzip->stream);
+    if (unzip->stream.avail_in == 0)
+        return UNZIP_MORE;
+    unzip->member = MEMBER_INSIDE;
+    return inflate_some(unzip);
+}
+
+/* The file may grow behind its end, and a failed read may succeed the next time; the other ends are for good.
+ */
 static bool may_go_on(enum unzip_state state)
 {
     return state != UNZIP_DAMAGED && state != UNZIP_BOMB;

@@ -1,7 +1,7 @@
 /*
- * A compressed file as a stream of its decompressed bytes: gzip, also of several members one after the other (as pigz,
- * `cat a.gz b.gz` and programs that append make them). Forward only; unzip_seek() backwards begins anew. Inflates straight
- * into the caller's memory. One thread at a time.
+ * A compressed file as a stream of its decompressed bytes: gzip, also of several members one after the other
+ * (as pigz, `cat a.gz b.gz` and programs that append make them). Forward only; unzip_seek() backwards begins
+ * anew. Inflates straight into the caller's memory. One thread at a time.
  */
 #ifndef SHIPPER_UNZIP_H
 #define SHIPPER_UNZIP_H
@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 enum {
-    /* A bomb is what grows more than any log does: beyond so many bytes, more than so many for each compressed one. */
+    /* A bomb is what grows more than any log does: beyond so many bytes, more than so many for each
+       compressed one. */
     UNZIP_BOMB_RATIO_MAX = 500,
     UNZIP_BOMB_FREE_BYTES = 256 << 20,
 };
@@ -30,17 +31,20 @@ struct unzip;
 /* Whether a file that begins with these bytes is one that unzip reads; false for less than three bytes. */
 bool unzip_knows(const void *head, size_t size);
 
-/* `fd` is read by position, so its own offset does not matter; borrowed until unzip_free. NULL when memory ran out. */
+/* `fd` is read by position, so its own offset does not matter; borrowed until unzip_free. NULL when memory
+ * ran out. */
 struct unzip *unzip_new(int fd);
 void unzip_free(struct unzip *unzip); /* NULL is allowed */
 
-/* Fills as much of the memory as there is. Bytes may come together with any state: what could be read is given. */
+/* Fills as much of the memory as there is. Bytes may come together with any state: what could be read is
+ * given. */
 enum unzip_state unzip_read(struct unzip *unzip, void *memory, size_t size, size_t *ret_size);
 
-/* Goes to a place in the decompressed bytes. UNZIP_MORE when it is there; else it stands where the stream ended. */
+/* Goes to a place in the decompressed bytes. UNZIP_MORE when it is there; else it stands where the stream
+ * ended. */
 enum unzip_state unzip_seek(struct unzip *unzip, uint64_t offset);
 
-uint64_t unzip_offset(const struct unzip *unzip);          /* of the next decompressed byte */
+uint64_t unzip_offset(const struct unzip *unzip);            /* of the next decompressed byte */
 uint64_t unzip_compressed_offset(const struct unzip *unzip); /* of the next compressed byte not yet used */
 int unzip_errno(const struct unzip *unzip);
 

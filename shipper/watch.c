@@ -10,15 +10,15 @@
 enum { EVENT_BUFFER_SIZE = 64 << 10, READS_MAX = 64 };
 
 enum {
-    NAMES_MASK = IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB |
-                 IN_IGNORED | IN_UNMOUNT,
-    FOLDER_MASK = IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB |
-                  IN_MODIFY | IN_ONLYDIR,
+    NAMES_MASK = IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF |
+                 IN_ATTRIB | IN_IGNORED | IN_UNMOUNT,
+    FOLDER_MASK = IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF |
+                  IN_ATTRIB | IN_MODIFY | IN_ONLYDIR,
     FILE_MASK = IN_MODIFY,
 };
 
 struct watched_folder {
-    int id;     /* inotify's; -1 when it is not watched (any more) */
+    int id; /* inotify's; -1 when it is not watched (any more) */
     char *path;
 };
 
@@ -142,7 +142,8 @@ static int hand_out(struct watch *watch, const struct inotify_event *raw,
     return count;
 }
 
-int watch_take(struct watch *watch, void (*on_event)(void *context, const struct watch_event *event), void *context)
+int watch_take(struct watch *watch, void (*on_event)(void *context, const struct watch_event *event),
+               void *context)
 {
     _Alignas(struct inotify_event) char buffer[EVENT_BUFFER_SIZE];
     ssize_t size = 0;

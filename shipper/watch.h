@@ -1,7 +1,7 @@
 /*
- * "Something changed", behind one interface. Linux: inotify on folders (names that come and go, bytes that are written) and
- * on single files that have left their folder. Where it does not work (no watches left, network file systems), the owner
- * looks by time: watch_is_complete() says whether news can be relied on.
+ * "Something changed", behind one interface. Linux: inotify on folders (names that come and go, bytes that
+ * are written) and on single files that have left their folder. Where it does not work (no watches left,
+ * network file systems), the owner looks by time: watch_is_complete() says whether news can be relied on.
  */
 #ifndef SHIPPER_WATCH_H
 #define SHIPPER_WATCH_H
@@ -39,6 +39,7 @@ int watch_file(struct watch *watch, int fd);
 bool watch_is_complete(const struct watch *watch);
 
 /* Takes in what has happened, without waiting. Returns how many news there were. */
-int watch_take(struct watch *watch, void (*on_event)(void *context, const struct watch_event *event), void *context);
+int watch_take(struct watch *watch, void (*on_event)(void *context, const struct watch_event *event),
+               void *context);
 
 #endif

@@ -94,8 +94,8 @@ static int64_t window_of_ns(int64_t time_ns)
     return (number - (time_ns % WINDOW_NS < 0)) * WINDOW_10S;
 }
 
-int window_table_take(struct window_table *table, struct series_table *series, uint32_t index, int64_t time_ns,
-                      struct window_cell **ret_cell)
+int window_table_take(struct window_table *table, struct series_table *series, uint32_t index,
+                      int64_t time_ns, struct window_cell **ret_cell)
 {
     struct series *row = &series->rows[index];
     int64_t start = window_of_ns(time_ns);

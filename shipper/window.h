@@ -1,6 +1,7 @@
 /*
- * Counts by series and window of time. A batch counts in windows of ten seconds only; the coarser ones are sums of these
- * and are made at the commit. Times are unix seconds; a window starts at a multiple of its length, also before 1970.
+ * Counts by series and window of time. A batch counts in windows of ten seconds only; the coarser ones are
+ * sums of these and are made at the commit. Times are unix seconds; a window starts at a multiple of its
+ * length, also before 1970.
  */
 #ifndef SHIPPER_WINDOW_H
 #define SHIPPER_WINDOW_H
@@ -32,15 +33,16 @@ void window_table_release(struct window_table *table);
 void window_table_clear(struct window_table *table, struct series_table *series);
 
 /* The cell of a series (of `series`, by index) at a time; made with count 0 when new. 0 or -ERR_INT_002. */
-int window_table_take(struct window_table *table, struct series_table *series, uint32_t index, int64_t time_ns,
-                      struct window_cell **ret_cell);
+int window_table_take(struct window_table *table, struct series_table *series, uint32_t index,
+                      int64_t time_ns, struct window_cell **ret_cell);
 
 /* The start of the window that the time lies in. */
 int64_t window_start(int64_t time_s, int64_t resolution_s);
 
 /*
- * Sums cells into windows of `resolution_s`, in place, ordered by start and series: the order of the table `counts`, so
- * that rows that lie together are written together. Cells without a count fall out. Returns how many are left.
+ * Sums cells into windows of `resolution_s`, in place, ordered by start and series: the order of the table
+ * `counts`, so that rows that lie together are written together. Cells without a count fall out. Returns how
+ * many are left.
  */
 uint32_t window_roll_up(struct window_cell *cells, uint32_t count, int resolution_s);
 

@@ -21,9 +21,10 @@
 extern "C" {
 #endif
 
-/* The logger's name of the calls that follow; dotted; it may be defined anew at any place. */
+/* The logger's name of the calls that follow; dotted. A file defines it as a macro before its calls, also after this
+ * header: the default is a variable of the same name, so that such a definition is the first and not a second one. */
 #ifndef LL_LOGGER
-#define LL_LOGGER "root"
+static const char LL_LOGGER[] __attribute__((unused)) = "root";
 #endif
 
 /* Calls below this level are not compiled at all. */

@@ -55,7 +55,7 @@ static inline size_t lanes_first(lanes_mask special)
     return (size_t)__builtin_ctz(special);
 }
 
-#elif defined(__ARM_NEON) && defined(__aarch64__) && defined(__LITTLE_ENDIAN__) && !defined(LANES_PORTABLE)
+#elif defined(__aarch64__) && defined(__ARM_NEON) && defined(__AARCH64EL__) && !defined(LANES_PORTABLE)
 
 #include <arm_neon.h>
 

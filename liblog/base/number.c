@@ -37,16 +37,25 @@ int digits_count(uint64_t value)
     return guess + (value >= powers[guess]);
 }
 
+/* In halves, so that the divisions need not wait for each other. */
+static void put_eight(char *out, uint32_t value)
+{
+    uint32_t high = value / 10000, low = value % 10000;
+    digits_put_pair(out, high / 100);
+    digits_put_pair(out + 2, high % 100);
+    digits_put_pair(out + 4, low / 100);
+    digits_put_pair(out + 6, low % 100);
+}
+
 void digits_put(char *out, uint64_t value, int count)
 {
-    char *at = out + count;
-    while (at - out >= 2) {
-        at -= 2;
-        digits_put_pair(at, (unsigned)(value % 100));
-        value /= 100;
-    }
-    if (at > out)
-        *out = (char)('0' + value);
+    for (; count >= 8; count -= 8, value /= 100000000)
+        put_eight(out + count - 8, (uint32_t)(value % 100000000));
+    uint32_t rest = (uint32_t)value;
+    for (; count >= 2; count -= 2, rest /= 100)
+        digits_put_pair(out + count - 2, rest % 100);
+    if (count)
+        *out = (char)('0' + rest);
 }
 
 char *number_from_u64(char *out, uint64_t value)

@@ -52,12 +52,13 @@ static uint64_t multiply_round_to_odd(const uint64_t power[2], uint64_t factor)
     return (uint64_t)(high >> 64) | ((uint64_t)high > 1);
 }
 
+/* At most 15 zeros: shortest() gives less than 10^16, as c < 2^53 and the interval is below 10^(k+1). */
 static uint64_t without_trailing_zeros(uint64_t digits, int *exponent)
 {
     static const struct {
         uint64_t power;
         int zeros;
-    } steps[] = {{100000000, 8}, {100000000, 8}, {10000, 4}, {100, 2}, {10, 1}};
+    } steps[] = {{100000000, 8}, {10000, 4}, {100, 2}, {10, 1}};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         if (digits % steps[i].power == 0) {
             digits /= steps[i].power;

@@ -29,8 +29,7 @@
 #define FUSE_SUPER_MAGIC 0x65735546
 #endif
 
-/* --- who and where
- * ------------------------------------------------------------------------------------------- */
+/* --- who and where -------------------------------------------------------------------------------------- */
 
 static int hex_digit(char c)
 {
@@ -121,8 +120,7 @@ int64_t os_monotonic_ns(void)
     return clock_ns(CLOCK_MONOTONIC);
 }
 
-/* --- memory
- * -------------------------------------------------------------------------------------------------- */
+/* --- memory --------------------------------------------------------------------------------------------- */
 
 static int map_at(void *address, int fd, uint64_t offset, size_t size)
 {
@@ -144,7 +142,7 @@ int os_reserve(size_t size, void **ret_memory)
 /* Reserves the address range first, so that a mapping that fails leaves nothing half-done in it. */
 static int map_copies(int fd, uint64_t offset, size_t size, int copies, void **ret_memory)
 {
-    void *memory;
+    void *memory = NULL;
     int error = os_reserve(size * (size_t)copies, &memory);
     if (error)
         return error;
@@ -206,8 +204,7 @@ bool os_maps_are_coherent(int fd)
     }
 }
 
-/* --- waiting
- * ------------------------------------------------------------------------------------------------- */
+/* --- waiting -------------------------------------------------------------------------------------------- */
 
 int os_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_ns, bool shared)
 {
@@ -232,8 +229,7 @@ int os_barrier(void)
     return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) ? -errno : 0;
 }
 
-/* --- locks that say "owner died"
- * ------------------------------------------------------------------------------- */
+/* --- locks that say "owner died" ------------------------------------------------------------------------ */
 
 /* The first bytes of the region: the head of the kernel's list, then one link in each word's private page. */
 struct robust_private {

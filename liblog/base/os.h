@@ -10,8 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* --- who and where
- * ------------------------------------------------------------------------------------------- */
+/* --- who and where -------------------------------------------------------------------------------------- */
 
 enum { OS_BOOT_ID_SIZE = 16 };
 
@@ -33,8 +32,7 @@ size_t os_page_size(void);
 int64_t os_realtime_ns(void);
 int64_t os_monotonic_ns(void);
 
-/* --- memory
- * -------------------------------------------------------------------------------------------------- */
+/* --- memory --------------------------------------------------------------------------------------------- */
 
 /* Maps `size` bytes of `fd` at `offset`, shared and already faulted in. -ENOMEM … */
 int os_map(int fd, uint64_t offset, size_t size, void **ret_memory);
@@ -59,8 +57,7 @@ int os_memory_file(const char *name);
  */
 bool os_maps_are_coherent(int fd);
 
-/* --- waiting
- * ------------------------------------------------------------------------------------------------- */
+/* --- waiting -------------------------------------------------------------------------------------------- */
 
 /* Sleeps while *word == expected, at most timeout_ns (negative: for good). `shared` between processes. */
 int os_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_ns, bool shared);
@@ -71,8 +68,7 @@ void os_futex_wake(uint32_t *word, int count, bool shared);
 int os_barrier_register(void);
 int os_barrier(void);
 
-/* --- locks that say "owner died"
- * ------------------------------------------------------------------------------- */
+/* --- locks that say "owner died" ------------------------------------------------------------------------ */
 
 /*
  * A word in a shared mapping that the kernel marks when the thread that holds it dies: in whatever way, also

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -129,6 +130,23 @@ static void the_nearest_word_is_suggested_and_a_far_one_is_not(void **state)
     assert_string_equal(suggestion.word, "paths");
 }
 
+static void the_version_is_that_of_the_build(void **state)
+{
+    (void)state;
+    char path[4096], line[256];
+    const char *end = strstr(__FILE__, "tests/unit/");
+    assert_non_null(end);
+    snprintf(path, sizeof path, "%.*sCMakeLists.txt", (int)(end - __FILE__), __FILE__);
+    FILE *in = fopen(path, "r");
+    assert_non_null(in);
+    bool found = false;
+    while (!found && fgets(line, sizeof line, in))
+        found = strncmp(line, "project(", 8) == 0;
+    fclose(in);
+    assert_true(found);
+    assert_non_null(strstr(line, " VERSION " SHIPPER_VERSION " "));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +158,7 @@ int main(void)
         cmocka_unit_test(several_problems_stand_in_one_text_with_their_codes),
         cmocka_unit_test(a_problem_that_does_not_fit_is_not_added_in_part),
         cmocka_unit_test(a_failed_system_call_becomes_the_code_that_helps),
+        cmocka_unit_test(the_version_is_that_of_the_build),
         cmocka_unit_test(the_nearest_word_is_suggested_and_a_far_one_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,126 @@
+/* The inside of a pipeline: pipeline.c (the loop), pipeline_pass.c (one piece of one source),
+ * pipeline_commit.c (positions and transactions), pipeline_recover.c (rings of dead programs). */
+#ifndef SHIPPER_PIPELINE_INTERNAL_H
+#define SHIPPER_PIPELINE_INTERNAL_H
+
+#include "batch.h"
+#include "frame.h"
+#include "output.h"
+#include "pipeline.h"
+#include "progress.h"
+#include "scan.h"
+#include "store.h"
+#include "tail.h"
+
+enum {
+    PIECE_BYTES = 1024 * 1024, /* read at a time */
+    PIPELINE_OWN_FILES = 3,
+    COMMIT_ROWS_MAX = 100000,
+    FLUSH_MS_MAX = 3000, /* at a stop */
+};
+
+#define NS_PER_MS       1000000LL
+#define NS_PER_S        1000000000LL
+#define COMMIT_EVERY_NS NS_PER_S
+#define PATIENCE_NS                                                                                          \
+    NS_PER_S /* how long a pass waits for an output that is full before it goes on without it */
+
+/* A line above the limit that has not ended yet: how far it was looked through, so that no byte is looked at
+ * twice. */
+struct long_line {
+    struct source *source;
+    struct framer framer;
+    struct long_line *next;
+};
+
+/* The piece in memory. Of a compressed file the bytes behind the last line are kept for the next piece,
+ * because its stream does not go back. */
+struct reader {
+    char *memory; /* `capacity` bytes, and SCAN_PADDING behind them */
+    size_t capacity;
+    const struct source *kept_of; /* whose bytes are kept; NULL: none */
+    uint64_t kept_offset;
+    struct slice kept;
+    struct long_line *long_lines;
+};
+
+/* What has happened since the last commit, and when the next is due. */
+struct committer {
+    int64_t due_ns;         /* monotonic; 0: nothing has happened */
+    struct problem problem; /* of the last try; ERR_NONE when it succeeded */
+};
+
+/* When rings of dead programs are looked for again, and the problem that was told last. */
+struct recovery {
+    int64_t due_ns; /* monotonic */
+    enum error told;
+};
+
+/* An output as the pipeline sees it. */
+struct lane {
+    struct output *output; /* NULL for the statistics */
+    bool was_known;        /* the database had seen this output when the run began */
+    bool given_up;         /* dead, or away for longer than the time-out */
+    uint64_t acknowledged; /* its counter when it last moved */
+    int64_t moved_at_ns;   /* monotonic */
+};
+
+struct pipeline {
+    const struct config *config;
+    const struct pipeline_options *options;
+    struct store *store;
+    struct batch *batch;
+    const char *own_file[PIPELINE_OWN_FILES]; /* never inputs; the tail borrows them */
+    struct tail *tail;
+    struct scanner *scanner[CONFIG_INPUTS_MAX];
+    struct lane lane[LANE_COUNT_MAX];
+    int lane_count;
+    struct reader reader;
+    struct committer committer;
+    struct recovery recovery;
+    struct progress progress;
+    struct progress_totals totals;
+    struct problem fatal;    /* ERR_NONE, or what ends the run */
+    enum exit_code end_code; /* of what went wrong without ending it */
+};
+
+int64_t pipeline_mono_ns(void);
+int64_t pipeline_wall_ns(void);
+void pipeline_tell(struct pipeline *pipeline, const struct problem *problem);
+bool pipeline_stops(const struct pipeline *pipeline);
+
+/* ---- pipeline_pass.c ---- */
+
+int reader_init(struct reader *reader, const struct config *config);
+void reader_release(struct reader *reader);
+void reader_forget(struct reader *reader, const struct source *source);
+
+/* Reads one piece of a source and gives it to the lanes that stand at its beginning. Whether any lane moved.
+ */
+bool pipeline_pass(struct pipeline *pipeline, struct source *source);
+
+/* ---- pipeline_recover.c ---- */
+
+/* Finishes the rings of dead programs beside the live logs, when it is due: at the beginning and every 30 s.
+ */
+void pipeline_recover(struct pipeline *pipeline);
+
+/* ---- pipeline_commit.c ---- */
+
+/* Gives a source its positions, from the database or where each lane begins. 0 or a negative error. */
+int pipeline_start_source(struct pipeline *pipeline, struct source *source, struct problem *ret_problem);
+
+/* Something has changed that is to be committed. */
+void pipeline_touch(struct pipeline *pipeline);
+
+/* Whether the statistics may take more: not when commits fail and the batch is full. */
+bool pipeline_can_count(const struct pipeline *pipeline);
+
+/* Commits when it is due, or at once with `now`. 0, or a negative error: nothing is lost, it is tried again.
+ */
+int pipeline_commit(struct pipeline *pipeline, bool now);
+
+/* Lets go of sources that are read, acknowledged and committed, a few at a time. */
+void pipeline_drop_finished(struct pipeline *pipeline);
+
+#endif

@@ -1,0 +1,545 @@
+/*
+ * One piece of one source: read, cut into lines, scanned once, and given to every lane that stands at its
+ * beginning.
+ *
+ *        position of lane 2          of lanes 0 and 1
+ *              |                           |
+ *     ---------+===========================+-----------------------------> bytes of the source
+ *              a pass for lane 2 alone,    then one for all three, if each can take more
+ *              up to where the next stands
+ *
+ * A lane whose output takes no more leaves the pass where it stands; the others go on.
+ */
+#include "pipeline_internal.h"
+
+#include "tail_file.h"
+
+#include "liblog/base/cleanup.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LOOK_BACK_BYTES = 64 * 1024, NUMBER_OF_LANES_MAX = 32, PUMP_STEP_MS = 20 };
+
+struct pass {
+    struct pipeline *pipeline;
+    struct source *source;
+    struct scanner *scanner;
+    uint32_t lanes; /* bit 1 << lane: takes part */
+    uint64_t begin;
+    uint64_t limit; /* where the next lane stands: no further; UINT64_MAX */
+    struct framer framer;
+    struct slice piece;
+    uint64_t piece_offset; /* of the piece's first byte */
+    uint64_t done;         /* end of the last line dealt with */
+    enum source_end end;
+    int64_t now_ns;      /* unix */
+    int64_t patience_ns; /* that is left for outputs that are full */
+};
+
+static_assert((int)LANE_COUNT_MAX <= (int)NUMBER_OF_LANES_MAX, "lanes are bits of a uint32_t");
+
+static bool takes_part(const struct pass *pass, int lane)
+{
+    return pass->lanes >> lane & 1;
+}
+
+static struct slice service_of(const struct pass *pass)
+{
+    return slice_of(pass->source->input->service);
+}
+
+/* ---- the reader ---- */
+
+int reader_init(struct reader *reader, const struct config *config)
+{
+    uint64_t line_max = 0;
+    for (int i = 0; i < config->input_count; i++) {
+        if (config->inputs[i].line_bytes_max > line_max)
+            line_max = config->inputs[i].line_bytes_max;
+    }
+    *reader = (struct reader){.capacity = PIECE_BYTES + (size_t)line_max};
+    reader->memory = calloc(1, reader->capacity + SCAN_PADDING);
+    return reader->memory ? 0 : -ERR_INT_002;
+}
+
+void reader_release(struct reader *reader)
+{
+    while (reader->long_lines)
+        reader_forget(reader, reader->long_lines->source);
+    free(reader->memory);
+}
+
+static struct long_line **long_line_of(struct reader *reader, const struct source *source)
+{
+    struct long_line **at = &reader->long_lines;
+    while (*at && (*at)->source != source)
+        at = &(*at)->next;
+    return at;
+}
+
+static void forget_long_line(struct reader *reader, const struct source *source)
+{
+    struct long_line **at = long_line_of(reader, source);
+    struct long_line *line = *at;
+    if (line)
+        *at = line->next;
+    free(line);
+}
+
+void reader_forget(struct reader *reader, const struct source *source)
+{
+    forget_long_line(reader, source);
+    if (reader->kept_of == source)
+        reader->kept_of = NULL;
+}
+
+/* Without memory the line is looked through from its beginning again: slower, not wrong. */
+static void remember_long_line(struct reader *reader, struct source *source, const struct framer *framer)
+{
+    struct long_line **at = long_line_of(reader, source);
+    if (!*at)
+        *at = calloc(1, sizeof(**at));
+    if (!*at)
+        return;
+    (*at)->source = source;
+    (*at)->framer = *framer;
+}
+
+/* ---- which lanes ---- */
+
+static bool lane_is_ready(struct pipeline *pipeline, struct source *source, int lane)
+{
+    struct lane *of = &pipeline->lane[lane];
+    if (of->given_up || source_unread_bytes(source, lane) == 0 ||
+        source_is_blocked(pipeline->tail, source, lane))
+        return false;
+    if (lane == LANE_STATS)
+        return pipeline_can_count(pipeline);
+    return output_ready(of->output) && output_resume(of->output, source, source->position[lane]);
+}
+
+/* Chooses the lanes, where they begin and how far they may go. */
+static void choose_lanes(struct pass *pass)
+{
+    uint32_t ready = 0;
+    uint64_t begin = UINT64_MAX;
+    for (int lane = 0; lane < pass->pipeline->lane_count; lane++) {
+        if (!lane_is_ready(pass->pipeline, pass->source, lane))
+            continue;
+        ready |= 1u << lane;
+        if (pass->source->position[lane] < begin)
+            begin = pass->source->position[lane];
+    }
+    pass->begin = begin;
+    pass->limit = UINT64_MAX;
+    for (int lane = 0; lane < pass->pipeline->lane_count; lane++) {
+        uint64_t position = pass->source->position[lane];
+        if (ready >> lane & 1 && position == begin)
+            pass->lanes |= 1u << lane;
+        else if (position > begin && position < pass->limit)
+            pass->limit = position;
+    }
+    pass->patience_ns = takes_part(pass, LANE_STATS) ? PATIENCE_NS : 0;
+}
+
+static void lane_leaves(struct pass *pass, int lane, uint64_t position)
+{
+    pass->lanes &= ~(1u << lane);
+    pass->source->position[lane] = position;
+}
+
+/* ---- giving a line to outputs ---- */
+
+static void pump(struct pass *pass, struct output *output, int timeout_ms)
+{
+    struct problem problem = {0};
+    output_pump(output, timeout_ms, &problem);
+    pipeline_tell(pass->pipeline, &problem);
+}
+
+/* Waits for a full output as long as the pass has patience, since all lanes in step is what reads a file only
+ * once. */
+static bool send_to(struct pass *pass, struct output *output, const struct output_record *record)
+{
+    struct problem problem = {0};
+    enum output_result result;
+    while ((result = output_send(output, record, &problem)) == OUTPUT_FULL) {
+        if (pass->patience_ns <= 0 || pipeline_stops(pass->pipeline))
+            break;
+        int64_t before_ns = pipeline_mono_ns();
+        pump(pass, output, PUMP_STEP_MS);
+        pass->patience_ns -= pipeline_mono_ns() - before_ns;
+    }
+    pipeline_tell(pass->pipeline, &problem);
+    return result == OUTPUT_TAKEN;
+}
+
+/* `event` is NULL for a line that is no record. */
+static void forward(struct pass *pass, const struct frame *frame, const struct event *event)
+{
+    const char *end = pass->piece.data + (frame->offset + frame->size - pass->piece_offset);
+    struct output_record record = {
+        .line = slice_from(frame->line.data, (size_t)(end - frame->line.data)),
+        .event = event,
+        .source = pass->source,
+        .offset = frame->offset,
+        .end = frame->offset + frame->size,
+    };
+    for (int lane = LANE_STATS + 1; lane < pass->pipeline->lane_count; lane++) {
+        struct output *output = pass->pipeline->lane[lane].output;
+        if (!takes_part(pass, lane))
+            continue;
+        if (!output_wants(output, event))
+            output_skip(output, pass->source, record.end);
+        else if (!send_to(pass, output, &record))
+            lane_leaves(pass, lane, frame->offset);
+    }
+}
+
+static void skip(struct pass *pass, const struct frame *frame)
+{
+    for (int lane = LANE_STATS + 1; lane < pass->pipeline->lane_count; lane++) {
+        if (takes_part(pass, lane))
+            output_skip(pass->pipeline->lane[lane].output, pass->source, frame->offset + frame->size);
+    }
+}
+
+/* ---- what a line is worth ---- */
+
+static void fail(struct pass *pass, const struct problem *problem)
+{
+    pass->pipeline->fatal = *problem;
+}
+
+static void fail_for_memory(struct pass *pass)
+{
+    struct problem problem;
+    problem_set(&problem, ERR_INT_002, "no memory is left to count %s", pass->source->record.path);
+    fail(pass, &problem);
+}
+
+/* Only what the statistics have taken is counted: lanes that lag have seen it counted already. */
+static void count_record(struct pass *pass, const struct event *event)
+{
+    struct source_counters *counters = &pass->source->counters;
+    if (!takes_part(pass, LANE_STATS))
+        return;
+    if (batch_add(pass->pipeline->batch, event, service_of(pass)) < 0) {
+        fail_for_memory(pass);
+        return;
+    }
+    counters->records++;
+    counters->bad_time += event->bad_time;
+    counters->utf8 += event->bad_utf8;
+    pass->pipeline->totals.records++;
+}
+
+static void on_reject(struct pass *pass, const struct frame *frame, enum reject_reason reason)
+{
+    if (takes_part(pass, LANE_STATS)) {
+        if (batch_add_reject(pass->pipeline->batch, pass->source->record.id, frame->offset, reason,
+                             frame->line) < 0)
+            fail_for_memory(pass);
+        pass->source->counters.rejected++;
+        pass->pipeline->totals.rejected++;
+    }
+    /* Of a line above the limit only the head is in memory, so it cannot go out as it is. */
+    if (pass->source->input->invalid_forward && reason != REJECT_TOO_LONG)
+        forward(pass, frame, NULL);
+    else
+        skip(pass, frame);
+}
+
+static void on_blank(struct pass *pass, const struct frame *frame)
+{
+    if (takes_part(pass, LANE_STATS))
+        pass->source->counters.blank++;
+    skip(pass, frame);
+}
+
+/* The time of the last record in these bytes that tells one; `time_ns` when none does. */
+static int64_t last_time_in(struct pass *pass, struct slice bytes, uint64_t offset, int64_t time_ns)
+{
+    struct framer framer;
+    struct frame frame;
+    framer_init(&framer, offset, LOOK_BACK_BYTES);
+    framer_feed(&framer, bytes);
+    while ((frame = framer_next(&framer)).kind != FRAME_END && frame.kind != FRAME_PARTIAL) {
+        struct event event;
+        if (frame.kind != FRAME_LINE || scan_line(pass->scanner, frame.line, &event) != 0)
+            continue;
+        event_interpret(pass->scanner, &event, pass->now_ns, time_ns);
+        time_ns = event.time_ns;
+    }
+    return time_ns;
+}
+
+/*
+ * A record without a time takes that of the one before it. After a restart that one was read by another
+ * process, so it is looked for in the file: the same answer on every replay.
+ */
+static void look_back(struct pass *pass)
+{
+    struct source *source = pass->source;
+    uint64_t begin = pass->begin > LOOK_BACK_BYTES ? pass->begin - LOOK_BACK_BYTES : 0;
+    size_t size = 0;
+    enum source_end end;
+    _cleanup_free_ char *memory = calloc(1, LOOK_BACK_BYTES + SCAN_PADDING);
+    source->knows_time = true;
+    if (!memory || begin == pass->begin ||
+        source_read(source, begin, memory, (size_t)(pass->begin - begin), &size, &end, NULL) < 0)
+        return;
+    source->last_time_ns = last_time_in(pass, slice_from(memory, size), begin, source->last_time_ns);
+}
+
+static void interpret(struct pass *pass, struct event *event)
+{
+    struct source *source = pass->source;
+    event_interpret(pass->scanner, event, pass->now_ns, source->last_time_ns);
+    if (event->bad_time && !source->knows_time) {
+        look_back(pass);
+        event->time_ns = source->last_time_ns;
+    }
+    if (!takes_part(pass, LANE_STATS))
+        return;
+    source->last_time_ns = event->time_ns;
+    source->knows_time = true;
+}
+
+static void on_record(struct pass *pass, const struct frame *frame, struct event *event)
+{
+    interpret(pass, event);
+    if (event->is_copy && !pass->source->input->copies_count) {
+        pass->source->counters.copies += takes_part(pass, LANE_STATS);
+        skip(pass, frame);
+        return;
+    }
+    count_record(pass, event);
+    forward(pass, frame, event);
+}
+
+static void on_line(struct pass *pass, const struct frame *frame)
+{
+    struct event event;
+    int reason = scan_line(pass->scanner, frame->line, &event);
+    if (reason == 0)
+        on_record(pass, frame, &event);
+    else
+        on_reject(pass, frame, (enum reject_reason)(reason - 1));
+}
+
+static void on_frame(struct pass *pass, const struct frame *frame)
+{
+    if (frame->kind == FRAME_LINE)
+        on_line(pass, frame);
+    else if (frame->kind == FRAME_BLANK)
+        on_blank(pass, frame);
+    else
+        on_reject(pass, frame, REJECT_TOO_LONG);
+    pass->done = frame->offset + frame->size;
+}
+
+/* ---- the last line, which has no newline ---- */
+
+/* Whether nothing can follow what was read: an older generation, a deleted file, the end of a compressed one.
+ */
+static bool ends_for_good(const struct source *source)
+{
+    if (source->record.evidence.compressed)
+        return source->file && source->file->length != FILE_LENGTH_UNKNOWN;
+    return source->file && source->file->state == FILE_FINISHED;
+}
+
+/* A whole object is a record; half of one is cut, or in a file that may still grow left where it is. */
+static void on_last_line(struct pass *pass, struct frame frame, bool for_good)
+{
+    struct event event;
+    bool is_record = frame.kind == FRAME_LINE && scan_line(pass->scanner, frame.line, &event) == 0;
+    if (!is_record && frame.kind == FRAME_LINE && !for_good)
+        return;
+    if (is_record)
+        on_record(pass, &frame, &event);
+    else if (frame.kind == FRAME_LINE)
+        on_reject(pass, &frame, REJECT_CUT);
+    else
+        on_frame(pass, &frame);
+    pass->done = frame.offset + frame.size;
+}
+
+/* Where another lane stands a line has ended, whatever follows: it took the same bytes for the last line
+ * once. */
+static void take_last_line(struct pass *pass)
+{
+    bool at_limit = pass->piece_offset + pass->piece.size == pass->limit;
+    bool for_good = at_limit || ends_for_good(pass->source);
+    bool at_end = at_limit || pass->end == SOURCE_FINISHED || (pass->end == SOURCE_BROKEN && for_good);
+    if (!at_end || (pass->framer.skipping && !for_good))
+        return;
+    struct frame frame = framer_last(&pass->framer);
+    if (frame.kind != FRAME_END)
+        on_last_line(pass, frame, for_good);
+}
+
+/* ---- the pass ---- */
+
+static void begin_framing(struct pass *pass)
+{
+    const struct long_line *line = *long_line_of(&pass->pipeline->reader, pass->source);
+    if (line && line->framer.skip_offset == pass->begin)
+        pass->framer = line->framer;
+    else
+        framer_init(&pass->framer, pass->begin, pass->source->input->line_bytes_max);
+    pass->piece_offset = pass->framer.offset;
+    pass->done = pass->begin;
+}
+
+/* The bytes kept from the piece before move to the front. Returns how many there are. */
+static size_t use_kept(struct pass *pass)
+{
+    struct reader *reader = &pass->pipeline->reader;
+    bool fits = reader->kept_of == pass->source && pass->piece_offset >= reader->kept_offset &&
+                pass->piece_offset - reader->kept_offset <= reader->kept.size;
+    reader->kept_of = NULL;
+    if (!fits)
+        return 0;
+    size_t passed = (size_t)(pass->piece_offset - reader->kept_offset);
+    memmove(reader->memory, reader->kept.data + passed, reader->kept.size - passed);
+    return reader->kept.size - passed;
+}
+
+static int read_piece(struct pass *pass, size_t size)
+{
+    struct reader *reader = &pass->pipeline->reader;
+    struct problem problem = {0};
+    uint64_t room = pass->limit - pass->piece_offset;
+    size_t kept = use_kept(pass), got = 0;
+    size = size < room ? size : (size_t)room;
+    int result = 0;
+    pass->end = SOURCE_MORE;
+    if (size > kept)
+        result = source_read(pass->source, pass->piece_offset + kept, reader->memory + kept, size - kept,
+                             &got, &pass->end, &problem);
+    if (result < 0)
+        fail(pass, &problem);
+    else
+        pipeline_tell(pass->pipeline, &problem);
+    pass->piece = slice_from(reader->memory, kept + got);
+    return result;
+}
+
+static void keep_rest(struct pass *pass)
+{
+    struct reader *reader = &pass->pipeline->reader;
+    uint64_t from = pass->done > pass->piece_offset ? pass->done : pass->piece_offset;
+    uint64_t end = pass->piece_offset + pass->piece.size;
+    if (!pass->source->record.evidence.compressed || pass->framer.skipping || from > end)
+        return;
+    reader->kept_of = pass->source;
+    reader->kept_offset = from;
+    reader->kept = slice_from(pass->piece.data + (from - pass->piece_offset), (size_t)(end - from));
+}
+
+static void take_lines(struct pass *pass)
+{
+    struct frame frame;
+    framer_feed(&pass->framer, pass->piece);
+    for (;;) {
+        frame = framer_next(&pass->framer);
+        if (frame.kind == FRAME_END || frame.kind == FRAME_PARTIAL)
+            break;
+        on_frame(pass, &frame);
+        if (!pass->lanes || pass->pipeline->fatal.error)
+            return;
+    }
+    /* FRAME_END within a line above the limit leaves something to end, too. */
+    if (frame.kind == FRAME_PARTIAL || pass->framer.skipping)
+        take_last_line(pass);
+}
+
+/* The last bytes before the position, for the source's marker: all that were read now, or the last 256 of
+ * them. */
+static struct slice recent_bytes(struct pass *pass, char memory[static SOURCE_MARKER_BYTES_MAX])
+{
+    uint64_t from = pass->begin > pass->piece_offset ? pass->begin : pass->piece_offset;
+    if (pass->done - from > SOURCE_MARKER_BYTES_MAX)
+        from = pass->done - SOURCE_MARKER_BYTES_MAX;
+    size_t size = (size_t)(pass->done - from);
+    if (from == pass->begin || size == SOURCE_MARKER_BYTES_MAX)
+        return slice_from(pass->piece.data + (from - pass->piece_offset), size);
+    /* The end of a line above the limit that began some pieces before. */
+    enum source_end end;
+    source_read(pass->source, pass->done - SOURCE_MARKER_BYTES_MAX, memory, SOURCE_MARKER_BYTES_MAX, &size,
+                &end, NULL);
+    return size == SOURCE_MARKER_BYTES_MAX ? slice_from(memory, size) : (struct slice){0};
+}
+
+static void move_statistics(struct pass *pass)
+{
+    char memory[SOURCE_MARKER_BYTES_MAX];
+    source_moved(pass->source, pass->done, recent_bytes(pass, memory));
+    pass->pipeline->totals.bytes += pass->done - pass->begin;
+}
+
+/* Outputs write or copy what they borrowed; the lanes that are still here stand behind the last line. */
+static bool end_pass(struct pass *pass, uint32_t began_with)
+{
+    bool moved = false;
+    for (int lane = 0; lane < pass->pipeline->lane_count; lane++) {
+        struct problem problem = {0};
+        if (!(began_with >> lane & 1))
+            continue;
+        if (lane != LANE_STATS)
+            output_settle(pass->pipeline->lane[lane].output, &problem);
+        pipeline_tell(pass->pipeline, &problem);
+        if (takes_part(pass, lane))
+            pass->source->position[lane] = pass->done;
+        moved |= pass->source->position[lane] > pass->begin;
+    }
+    if (takes_part(pass, LANE_STATS) && pass->done > pass->begin)
+        move_statistics(pass);
+    if (moved)
+        pipeline_touch(pass->pipeline);
+    return moved;
+}
+
+/* Looking through a line above the limit is progress, too, though no position moves. */
+static bool note_long_line(struct pass *pass)
+{
+    struct reader *reader = &pass->pipeline->reader;
+    if (pass->framer.skipping && pass->lanes) {
+        remember_long_line(reader, pass->source, &pass->framer);
+        return pass->piece.size > 0;
+    }
+    forget_long_line(reader, pass->source);
+    return false;
+}
+
+bool pipeline_pass(struct pipeline *pipeline, struct source *source)
+{
+    struct pass pass = {
+        .pipeline = pipeline,
+        .source = source,
+        .scanner = pipeline->scanner[source->input - pipeline->config->inputs],
+        .now_ns = pipeline_wall_ns(),
+    };
+    choose_lanes(&pass);
+    uint32_t began_with = pass.lanes;
+    if (!began_with)
+        return false;
+    begin_framing(&pass);
+    if (read_piece(&pass, PIECE_BYTES) < 0)
+        return false;
+    take_lines(&pass);
+    if (pass.done == pass.begin && pass.end == SOURCE_MORE && !pass.framer.skipping && pass.lanes) {
+        keep_rest(&pass); /* a line longer than a piece */
+        if (read_piece(&pass, pipeline->reader.capacity) < 0)
+            return false;
+        take_lines(&pass);
+    }
+    bool looked_through = note_long_line(&pass);
+    bool moved = end_pass(&pass, began_with);
+    keep_rest(&pass);
+    return moved || looked_through;
+}

@@ -1,0 +1,54 @@
+"""The real logrotate rotates a log while a program writes it and shipper reads it: nothing is lost, nothing comes twice."""
+
+import time
+from contextlib import nullcontext
+
+import pytest
+
+from support.check import assert_statistics
+from support.processes import wait_until
+from support.records import Story
+from support.writer import Logrotate, Writer, generations
+
+# A rotation between two lines: a record whose time stands in for the next one's may be in the file before.
+KINDS = Story.KINDS - {"bad_time"}
+
+
+def counted(shipper):
+    if not shipper.database.path.exists():
+        return 0
+    rows = shipper.database.query("SELECT name FROM sqlite_schema WHERE name = 'source'")
+    return shipper.database.source_totals()["records"] if rows else 0
+
+
+@pytest.mark.parametrize("directives, told", [
+    ((), False),
+    (("compress", "delaycompress"), False),
+    (("compress",), True),
+    (("dateext", "dateformat -%s", "compress", "delaycompress"), False),
+], ids=["plain", "delaycompress", "compress", "dateext"])
+def test_six_rotations_while_program_and_shipper_run_lose_nothing_and_count_nothing_twice(
+        shipper, tmp_path, directives, told):
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    log = logs / "app.log"
+    logrotate = Logrotate(tmp_path, log, "create 0644", *directives)
+    forwarded = open(tmp_path / "forwarded.ndjson", "w+b")
+    story = Story(30, forwarded, KINDS)
+    config = shipper.write_config([{"paths": [str(log)], "rotated": True}],
+                                  [{"name": "out", "type": "stdout", "start_at": "beginning"}])
+    with open(tmp_path / "stdout.ndjson", "wb") as out, shipper.start("-c", config, stdout=out) as child:
+        with Writer(story, log) as writer:
+            for _ in range(6):
+                time.sleep(0.5 if "dateext" not in directives else 1.1)  # dateext names a file by its second
+                # compressing at once needs a program that has let go of the file
+                with writer.lock if told else nullcontext():
+                    logrotate.rotate()
+            time.sleep(0.2)
+        wait_until(lambda: counted(shipper) >= story.truth.totals["records"], what="that all is counted")
+        assert child.terminate() == 0
+
+    assert len(generations(log)) == 7 or "dateext" in directives
+    assert_statistics(shipper.database, story.truth)
+    forwarded.seek(0)
+    assert (tmp_path / "stdout.ndjson").read_bytes() == forwarded.read()

@@ -1,0 +1,1108 @@
+#define _GNU_SOURCE
+#include "tail_files.h"
+
+#include "shipper/tail.h"
+
+#include <poll.h>
+#include <sys/resource.h>
+#include <time.h>
+
+/*
+ * A small shipper: reads what the tail gives in its order, takes whole lines, and keeps what a database would
+ * keep. All that was read stands in `got`, once more after each restart.
+ */
+struct shop {
+    struct config_input input;
+    bool once;
+    struct tail *tail;
+    int64_t now_ns;
+    char *got;
+    size_t got_size;
+    uint64_t lost_bytes;
+    int problems;
+    struct problem last_problem;
+    struct source_record *known;
+    int known_count;
+};
+
+static struct shop shop;
+
+static int64_t clock_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+static void take_problem(void *context, const struct problem *problem)
+{
+    (void)context;
+    shop.problems++;
+    shop.last_problem = *problem;
+}
+
+static void start(void)
+{
+    struct tail_options options = {.inputs = &shop.input,
+                                   .input_count = 1,
+                                   .once = shop.once,
+                                   .known = shop.known,
+                                   .known_count = shop.known_count};
+
+    assert_int_equal(tail_new(&options, NULL, &shop.tail), 0);
+}
+
+static int look(void)
+{
+    int result = tail_look(shop.tail, shop.now_ns, take_problem, NULL);
+
+    assert_true(result >= 0);
+    shop.now_ns += 1000000; /* a millisecond a look */
+    return result;
+}
+
+static void pass_time(int seconds)
+{
+    shop.now_ns += seconds * INT64_C(1000000000);
+}
+
+/* What a transaction does: the evidence goes to the database as text. */
+static void save(const struct source *source)
+{
+    struct source_record record = source->record;
+    char text[SOURCE_EVIDENCE_TEXT_MAX];
+    int i = 0;
+
+    source_evidence_to_text(text, &source->record.evidence);
+    assert_int_equal(source_evidence_from_text(text, &record.evidence), 0);
+    while (i < shop.known_count && strcmp(shop.known[i].id, record.id) != 0)
+        i++;
+    if (i == shop.known_count)
+        shop.known = realloc(shop.known, (size_t)++shop.known_count * sizeof(*shop.known));
+    shop.known[i] = record;
+}
+
+static void commit(void)
+{
+    struct source *source = NULL;
+
+    while ((source = tail_next(shop.tail, source)) != NULL) {
+        shop.lost_bytes += source->counters.lost_bytes;
+        memset(&source->counters, 0, sizeof(source->counters));
+        if (source->changed)
+            save(source);
+        source->changed = source->is_new = false;
+    }
+}
+
+static void stop(void)
+{
+    commit();
+    tail_free(shop.tail);
+    shop.tail = NULL;
+}
+
+static void restart(void)
+{
+    if (shop.tail)
+        stop();
+    start();
+}
+
+/* Takes whole lines of a piece (all of it at a final end) and moves the position. */
+static size_t take_lines(struct source *source, const char *piece, size_t size, bool all)
+{
+    const char *newline = memrchr(piece, '\n', size);
+    size_t taken = all ? size : newline ? (size_t)(newline + 1 - piece) : 0;
+
+    shop.got = realloc(shop.got, shop.got_size + taken + 1);
+    memcpy(shop.got + shop.got_size, piece, taken);
+    shop.got_size += taken;
+    shop.got[shop.got_size] = '\0';
+    source->position[LANE_STATS] += taken;
+    if (taken)
+        source_moved(source, source->position[LANE_STATS],
+                     slice_from(piece + (taken > 256 ? taken - 256 : 0), taken > 256 ? 256 : taken));
+    return taken;
+}
+
+static enum source_end read_source(struct source *source, size_t piece_size)
+{
+    char *piece = malloc(piece_size);
+    enum source_end end = SOURCE_MORE;
+    size_t size, taken = 1;
+
+    while (end == SOURCE_MORE && taken > 0) {
+        struct problem problem = {0};
+        assert_int_equal(
+            source_read(source, source->position[LANE_STATS], piece, piece_size, &size, &end, &problem), 0);
+        if (problem.error)
+            take_problem(NULL, &problem);
+        taken = take_lines(source, piece, size, end == SOURCE_FINISHED || end == SOURCE_BROKEN);
+    }
+    free(piece);
+    return end;
+}
+
+static void drain(void)
+{
+    struct source *source = NULL;
+
+    while ((source = tail_next(shop.tail, source)) != NULL)
+        if (!source_is_blocked(shop.tail, source, LANE_STATS))
+            read_source(source, 4096);
+}
+
+/* One turn of the loop. */
+static void turn(void)
+{
+    look();
+    drain();
+    commit();
+}
+
+static void assert_got(const char *want)
+{
+    assert_string_equal(shop.got ? shop.got : "", want);
+}
+
+static int source_count(void)
+{
+    struct source *source = NULL;
+    int count = 0;
+
+    while ((source = tail_next(shop.tail, source)) != NULL)
+        count++;
+    return count;
+}
+
+static struct source *source_at(const char *path)
+{
+    struct source *source = NULL, *found = NULL;
+
+    while ((source = tail_next(shop.tail, source)) != NULL)
+        if (strcmp(source->record.path, path) == 0)
+            found = source;
+    return found;
+}
+
+static int open_shop(void **state)
+{
+    static char pattern[] = "*.log";
+
+    shop = (struct shop){.now_ns = clock_ns(), .input = {.rotated = true}};
+    shop.input.paths[shop.input.path_count++] = pattern;
+    return enter_folder(state) || chmod(test_folder, 0755);
+}
+
+static int close_shop(void **state)
+{
+    tail_free(shop.tail);
+    free(shop.got);
+    free(shop.known);
+    return leave_folder(state);
+}
+
+static void use_pattern(char *pattern, bool exact, bool once)
+{
+    shop.input.paths[0] = pattern;
+    shop.input.exact = exact;
+    shop.once = once;
+}
+
+static void make_old(const char *path, int seconds)
+{
+    struct timespec times[2] = {{.tv_sec = time(NULL) - seconds}, {.tv_sec = time(NULL) - seconds}};
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+/* As gzip(1) does: a new file with the same time, then the old one goes. */
+static void gzip_file(const char *path, const char *packed)
+{
+    struct stat st;
+    char *text;
+    int fd = open(path, O_RDONLY);
+
+    assert_true(fd >= 0 && fstat(fd, &st) == 0);
+    text = malloc((size_t)st.st_size + 1);
+    assert_int_equal(read(fd, text, (size_t)st.st_size), st.st_size);
+    close(fd);
+    append_gzip(packed, text, (size_t)st.st_size);
+    free(text);
+    struct timespec times[2] = {st.st_atim, st.st_mtim};
+    assert_int_equal(utimensat(AT_FDCWD, packed, times, 0), 0);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void write_gzip(const char *path, const char *text)
+{
+    append_gzip(path, text, strlen(text));
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    char bytes[65536];
+    int fd = open(from, O_RDONLY);
+    ssize_t size = read(fd, bytes, sizeof(bytes));
+
+    close(fd);
+    put_bytes(to, O_TRUNC, bytes, (size_t)size);
+}
+
+/* ---- reading ---- */
+
+static void a_rotated_set_is_read_oldest_first_and_never_again(void **state)
+{
+    (void)state;
+    write_gzip("app.log.2.gz", "1\n2\n");
+    write_file("app.log.1", "3\n4\n");
+    write_file("app.log", "5\n6\n");
+    use_pattern((char[]){"app.log*"}, true, true);
+    start();
+    assert_int_equal(look(), 3);
+    assert_int_equal(tail_matched(shop.tail), 3);
+    drain();
+    assert_got("1\n2\n3\n4\n5\n6\n");
+    restart();
+    assert_int_equal(look(), 0);
+    drain();
+    assert_got("1\n2\n3\n4\n5\n6\n");
+    assert_int_equal(source_count(), 3);
+    assert_int_equal(source_unread_bytes(source_at("app.log.2.gz"), LANE_STATS), 0);
+}
+
+static void once_reads_to_the_size_that_was_found(void **state)
+{
+    char memory[100];
+    size_t size;
+    enum source_end end;
+
+    (void)state;
+    write_file("app.log", "1\n2\n");
+    shop.once = true;
+    start();
+    look();
+    append_file("app.log", "3\n");
+    struct source *source = tail_next(shop.tail, NULL);
+    assert_int_equal(source_read(source, 0, memory, sizeof(memory), &size, &end, NULL), 0);
+    assert_int_equal(size, 4);
+    assert_int_equal(end, SOURCE_FINISHED);
+    drain();
+    restart();
+    turn();
+    assert_got("1\n2\n3\n");
+}
+
+static void a_growing_file_is_followed_and_a_partial_line_waits(void **state)
+{
+    (void)state;
+    start();
+    turn();
+    assert_int_equal(source_count(), 0);
+    write_file("app.log", "");
+    pass_time(11);
+    turn();
+    append_file("app.log", "one\ntw");
+    turn();
+    assert_got("one\n");
+    append_file("app.log", "o\n");
+    turn();
+    assert_got("one\ntwo\n");
+    assert_int_equal(source_count(), 1);
+}
+
+static void news_come_through_the_descriptor(void **state)
+{
+    (void)state;
+    write_file("app.log", "one\n");
+    start();
+    turn();
+    turn();
+    struct pollfd poll_fd = {.fd = tail_watch_fd(shop.tail), .events = POLLIN};
+    assert_true(poll_fd.fd >= 0);
+    assert_int_equal(poll(&poll_fd, 1, 0), 0);
+    append_file("app.log", "two\n");
+    assert_int_equal(poll(&poll_fd, 1, 1000), 1);
+    look();
+    assert_int_equal(source_unread_bytes(source_at("app.log"), LANE_STATS), 4);
+    write_file("new.log", "");
+    assert_int_equal(poll(&poll_fd, 1, 1000), 1);
+    assert_int_equal(look(), 1);
+}
+
+/* ---- rotation ---- */
+
+static void rename_and_create_while_running_loses_and_repeats_nothing(void **state)
+{
+    char want[4096] = "", line[32], from[32], to[32];
+
+    (void)state;
+    start();
+    for (int round = 0; round < 12; round++) {
+        for (int i = 0; i < 7; i++) {
+            snprintf(line, sizeof(line), "%d.%d\n", round, i);
+            append_file("app.log", line);
+            strcat(want, line);
+            if (i % 3 == 0)
+                turn();
+        }
+        if (round % 4 == 3) /* twice without a look in between */
+            turn();
+        for (int n = 4; n >= 1; n--) {
+            snprintf(from, sizeof(from), "app.log.%d", n);
+            snprintf(to, sizeof(to), "app.log.%d", n + 1);
+            rename(from, to);
+        }
+        assert_int_equal(rename("app.log", "app.log.1"), 0);
+        write_file("app.log", "");
+    }
+    turn();
+    turn();
+    assert_got(want);
+}
+
+static void two_rotations_while_stopped_are_caught_up_in_order(void **state)
+{
+    (void)state;
+    write_file("app.log", "1\n");
+    restart();
+    turn();
+    stop();
+    append_file("app.log", "2\n");
+    rename("app.log", "app.log.2");
+    write_file("app.log.1", "3\n");
+    make_old("app.log.1", 60);
+    write_file("app.log", "4\n");
+    restart();
+    turn();
+    turn();
+    assert_got("1\n2\n3\n4\n");
+}
+
+static void a_renamed_file_is_finished_when_quiet_but_late_bytes_are_read(void **state)
+{
+    char memory[16];
+    size_t size;
+    enum source_end end;
+
+    (void)state;
+    write_file("app.log", "1\n");
+    start();
+    turn();
+    rename("app.log", "app.log.1");
+    write_file("app.log", "");
+    turn();
+    struct source *old = source_at("app.log.1");
+    assert_int_equal(source_read(old, 2, memory, sizeof(memory), &size, &end, NULL), 0);
+    assert_int_equal(end, SOURCE_WAIT);
+    pass_time(6);
+    turn();
+    assert_int_equal(source_read(old, 2, memory, sizeof(memory), &size, &end, NULL), 0);
+    assert_int_equal(end, SOURCE_FINISHED);
+    assert_true(old->record.evidence.finished);
+    append_file("app.log.1", "late\n");
+    turn();
+    assert_got("1\nlate\n");
+    assert_false(old->record.evidence.finished);
+}
+
+static void the_live_file_waits_for_its_older_brothers(void **state)
+{
+    (void)state;
+    write_file("app.log.1", "old\n");
+    write_file("app.log", "new\n");
+    write_file("other.log", "x\n");
+    start();
+    look();
+    assert_false(source_is_blocked(shop.tail, source_at("app.log.1"), LANE_STATS));
+    assert_true(source_is_blocked(shop.tail, source_at("app.log"), LANE_STATS));
+    assert_true(source_is_blocked(shop.tail, source_at("app.log"), 1));
+    assert_false(source_is_blocked(shop.tail, source_at("other.log"), LANE_STATS));
+    drain();
+    assert_false(source_is_blocked(shop.tail, source_at("app.log"), LANE_STATS));
+    assert_true(source_is_blocked(shop.tail, source_at("app.log"), 1));
+}
+
+/* Old content, not read to its end, is copied away and the file is written again. */
+static void check_copytruncate(const char *anew, bool stopped)
+{
+    write_file("app.log", "old 1\nold 2\n");
+    start();
+    turn();
+    append_file("app.log", "old 3\n");
+    if (stopped)
+        stop();
+    copy_file("app.log", "app.log.1");
+    write_file("app.log", "");
+    append_file("app.log", anew);
+    if (stopped)
+        start();
+    for (int i = 0; i < 8; i++) {
+        pass_time(2);
+        turn();
+    }
+}
+
+static void check_copytruncate_all(bool stopped)
+{
+    static const char *const contents[] = {"new\n", "new 1\nnew 2\nnew 3\n", "new 1\nnew 2\nnew 3\nnew 4\n"};
+    char want[200];
+
+    for (int i = 0; i < 3; i++) {
+        check_copytruncate(contents[i], stopped);
+        snprintf(want, sizeof(want), "old 1\nold 2\nold 3\n%s", contents[i]);
+        assert_got(want);
+        assert_int_equal(shop.lost_bytes, 0);
+        tail_free(shop.tail);
+        free(shop.got);
+        free(shop.known);
+        unlink("app.log");
+        unlink("app.log.1");
+        struct config_input input = shop.input;
+        shop = (struct shop){.now_ns = clock_ns(), .input = input};
+    }
+}
+
+static void copytruncate_to_any_size_loses_and_repeats_nothing(void **state)
+{
+    (void)state;
+    check_copytruncate_all(false);
+}
+
+static void copytruncate_while_stopped_loses_and_repeats_nothing(void **state)
+{
+    (void)state;
+    check_copytruncate_all(true);
+}
+
+static void what_a_truncation_took_unread_is_counted(void **state)
+{
+    (void)state;
+    write_file("app.log", "old 1\n");
+    start();
+    turn();
+    append_file("app.log", "old 2\nold 3\n");
+    look();
+    write_file("app.log", "new\n");
+    turn();
+    turn();
+    assert_got("old 1\nnew\n");
+    assert_int_equal(shop.lost_bytes, 12);
+}
+
+static void a_copy_beside_its_original_is_not_read(void **state)
+{
+    char *lines = make_lines("c", 0, 100);
+
+    (void)state;
+    write_file("app.log", lines);
+    start();
+    turn();
+    copy_file("app.log", "copy.log");
+    pass_time(11);
+    turn();
+    turn();
+    assert_got(lines);
+    assert_int_equal(source_count(), 1);
+    free(lines);
+}
+
+static void a_file_written_over_between_the_look_and_the_read_is_not_taken_for_the_rest(void **state)
+{
+    (void)state;
+    write_file("app.log", "old 1\n");
+    start();
+    turn();
+    append_file("app.log", "old 2\n");
+    look();
+    write_file("app.log", "new 1\nnew 2\nnew 3\n");
+    drain();
+    assert_got("old 1\n");
+    turn();
+    turn();
+    assert_got("old 1\nnew 1\nnew 2\nnew 3\n");
+    assert_int_equal(shop.lost_bytes, 6);
+}
+
+static void a_copy_on_its_way_is_left_alone_until_it_is_done(void **state)
+{
+    char *lines = make_lines("c", 0, 200);
+    size_t size = strlen(lines);
+
+    (void)state;
+    write_file("app.log", lines);
+    start();
+    turn();
+    for (int part = 0; part < 5; part++) {
+        put_bytes("app.log.1", O_APPEND, lines + (size_t)part * size / 5,
+                  (size_t)(part + 1) * size / 5 - (size_t)part * size / 5);
+        pass_time(1);
+        turn();
+    }
+    write_file("app.log", "new\n");
+    for (int i = 0; i < 4; i++) {
+        pass_time(2);
+        turn();
+    }
+    char *want;
+    assert_true(asprintf(&want, "%snew\n", lines) > 0);
+    assert_got(want);
+    assert_int_equal(shop.lost_bytes, 0);
+    free(want);
+    free(lines);
+}
+
+/* ---- compression ---- */
+
+static void a_file_compressed_after_it_was_read_is_not_read_again(void **state)
+{
+    char *lines = make_lines("z", 0, 500);
+
+    (void)state;
+    write_file("app.log.1", lines);
+    start();
+    turn();
+    gzip_file("app.log.1", "app.log.1.gz");
+    for (int i = 0; i < 4; i++) {
+        pass_time(3);
+        turn();
+    }
+    assert_got(lines);
+    assert_int_equal(source_count(), 1);
+    assert_true(source_at("app.log.1.gz")->record.evidence.finished);
+    restart();
+    turn();
+    assert_got(lines);
+    assert_int_equal(shop.lost_bytes, 0);
+    free(lines);
+}
+
+static void the_unread_rest_of_a_file_compressed_meanwhile_is_read(void **state)
+{
+    char *lines = make_lines("z", 0, 500);
+    size_t part = (size_t)(strstr(lines, "000200") - lines);
+
+    (void)state;
+    while (lines[part - 1] != '\n')
+        part--;
+    for (int stopped = 0; stopped < 2; stopped++) {
+        put_bytes("app.log.1", O_TRUNC, lines, part);
+        start();
+        turn();
+        append_file("app.log.1", lines + part);
+        if (stopped)
+            stop();
+        gzip_file("app.log.1", "app.log.1.gz");
+        if (stopped)
+            start();
+        for (int i = 0; i < 4; i++) {
+            pass_time(3);
+            turn();
+        }
+        assert_got(lines);
+        assert_int_equal(shop.lost_bytes, 0);
+        assert_int_equal(source_count(), 1);
+        stop();
+        unlink("app.log.1.gz");
+        free(shop.got);
+        free(shop.known);
+        struct config_input input = shop.input;
+        shop = (struct shop){.now_ns = clock_ns(), .input = input};
+    }
+    free(lines);
+}
+
+static void a_file_compressed_before_its_first_byte_was_read_is_read_once(void **state)
+{
+    (void)state;
+    write_file("app.log.1", "1\n2\n");
+    start();
+    look();
+    gzip_file("app.log.1", "app.log.1.gz");
+    pass_time(11);
+    turn();
+    turn();
+    assert_got("1\n2\n");
+    assert_int_equal(source_count(), 1);
+}
+
+static void gzip_at_work_is_left_alone_until_it_is_done(void **state)
+{
+    char *lines = make_lines("w", 0, 2000), packed[100000];
+
+    (void)state;
+    write_file("app.log.1", lines);
+    write_file("app.log", "live\n");
+    start();
+    turn();
+    turn();
+    append_gzip("whole", lines, strlen(lines));
+    int fd = open("whole", O_RDONLY);
+    size_t size = (size_t)read(fd, packed, sizeof(packed));
+    close(fd);
+    for (size_t at = 0; at < 8; at++) {
+        put_bytes("app.log.1.gz", O_APPEND, packed + at * size / 8, (at + 1) * size / 8 - at * size / 8);
+        pass_time(1);
+        turn();
+    }
+    unlink("app.log.1");
+    for (int i = 0; i < 6; i++) {
+        pass_time(2);
+        turn();
+    }
+    char *want = malloc(strlen(lines) + 10);
+    sprintf(want, "%slive\n", lines);
+    assert_got(want);
+    assert_int_equal(shop.problems, 0);
+    free(want);
+    free(lines);
+}
+
+static void a_damaged_file_gives_what_can_be_read_and_is_told_once(void **state)
+{
+    char *lines = make_lines("d", 0, 3000), packed[200000];
+
+    (void)state;
+    append_gzip("whole", lines, strlen(lines));
+    int fd = open("whole", O_RDONLY);
+    size_t size = (size_t)read(fd, packed, sizeof(packed));
+    close(fd);
+    put_bytes("app.log.1.gz", O_TRUNC, packed, size / 2);
+    write_file("app.log", "live\n");
+    make_old("app.log.1.gz", 100);
+    shop.once = true;
+    for (int i = 0; i < 3; i++) {
+        restart();
+        turn();
+        enum exit_code code = EXIT_OK_;
+        assert_int_equal(tail_unreadable(shop.tail, &code), i == 0);
+        assert_int_equal(code, i == 0 ? EXIT_IO : EXIT_OK_);
+    }
+    assert_true(shop.got_size > strlen(lines) / 4);
+    assert_memory_equal(shop.got, lines, shop.got_size - 5);
+    assert_string_equal(shop.got + shop.got_size - 5, "live\n");
+    assert_int_equal(shop.problems, 1);
+    assert_int_equal(shop.last_problem.error, ERR_IO_007);
+    free(lines);
+}
+
+/* ---- which source it is ---- */
+
+static void a_reused_inode_is_a_new_source(void **state)
+{
+    struct stat st;
+
+    (void)state;
+    write_file("app.log", "old 1\nold 2\n");
+    start();
+    turn();
+    stop();
+    assert_int_equal(stat("app.log", &st), 0);
+    unlink("app.log");
+    write_file("app.log", "new 1\nnew 2\n"); /* most file systems give the same number again */
+    assert_int_equal(stat("app.log", &st), 0);
+    shop.known[0].evidence.inode = st.st_ino; /* and if not, it is made so */
+    shop.known[0].evidence.birth_ns = 0;
+    start();
+    turn();
+    assert_got("old 1\nold 2\nnew 1\nnew 2\n");
+}
+
+static void equal_heads_are_kept_apart(void **state)
+{
+    char *head = make_lines("head", 0, 40), *a, *b;
+
+    (void)state;
+    assert_true(asprintf(&a, "%sonly a\n", head) > 0);
+    assert_true(asprintf(&b, "%sonly b\n", head) > 0);
+    write_file("a.log", a);
+    write_file("b.log", b);
+    start();
+    turn();
+    append_file("a.log", "more a\n");
+    append_file("b.log", "more b\n");
+    restart();
+    turn();
+    char *want;
+    assert_true(asprintf(&want, "%s%smore a\nmore b\n", a, b) > 0);
+    assert_got(want);
+    free(want);
+    free(a);
+    free(b);
+    free(head);
+}
+
+static void another_device_number_after_a_reboot_changes_nothing(void **state)
+{
+    (void)state;
+    write_file("app.log", "1\n");
+    start();
+    turn();
+    stop();
+    shop.known[0].evidence.device += 77;
+    append_file("app.log", "2\n");
+    start();
+    turn();
+    assert_got("1\n2\n");
+    assert_int_equal(source_count(), 1);
+}
+
+static void bytes_that_a_power_cut_took_back_are_counted_and_reading_goes_on(void **state)
+{
+    char *lines = make_lines("p", 0, 100);
+    size_t half = strlen(lines) / 2;
+
+    (void)state;
+    while (lines[half - 1] != '\n')
+        half++;
+    write_file("app.log", lines);
+    start();
+    turn();
+    stop();
+    assert_int_equal(truncate("app.log", (off_t)half), 0);
+    start();
+    turn();
+    assert_int_equal(shop.lost_bytes, strlen(lines) - half);
+    append_file("app.log", "after\n");
+    turn();
+    char *want;
+    assert_true(asprintf(&want, "%safter\n", lines) > 0);
+    assert_got(want);
+    assert_int_equal(shop.known_count, 1);
+    free(want);
+    free(lines);
+}
+
+static void a_file_moved_to_another_name_or_file_system_goes_on(void **state)
+{
+    char *lines = make_lines("m", 0, 50);
+
+    (void)state;
+    write_file("app.log", lines);
+    start();
+    turn();
+    stop();
+    copy_file("app.log", "moved.log");
+    unlink("app.log");
+    append_file("moved.log", "rest\n");
+    start();
+    turn();
+    char *want;
+    assert_true(asprintf(&want, "%srest\n", lines) > 0);
+    assert_got(want);
+    free(want);
+    free(lines);
+}
+
+/* ---- gone ---- */
+
+static void a_file_deleted_unread_is_read_to_its_end(void **state)
+{
+    char *lines = make_lines("g", 0, 300);
+
+    (void)state;
+    write_file("app.log", lines);
+    start();
+    look();
+    look();
+    int writer = open("app.log", O_WRONLY | O_APPEND);
+    unlink("app.log");
+    write_file("app.log", "new\n");
+    look();
+    drain();
+    assert_int_equal(write(writer, "last\n", 5), 5); /* its program still has it open */
+    close(writer);
+    turn();
+    turn();
+    char *want;
+    assert_true(asprintf(&want, "%slast\nnew\n", lines) > 0);
+    assert_int_equal(shop.got_size, strlen(want));
+    assert_non_null(strstr(shop.got, "last\n"));
+    assert_non_null(strstr(shop.got, "new\n"));
+    assert_memory_equal(shop.got, lines, strlen(lines));
+    pass_time(6);
+    turn();
+    struct source *gone = tail_next(shop.tail, NULL);
+    char memory[8];
+    size_t size;
+    enum source_end end;
+    assert_int_equal(source_read(gone, gone->position[LANE_STATS], memory, 8, &size, &end, NULL), 0);
+    assert_int_equal(end, SOURCE_FINISHED);
+    free(want);
+    free(lines);
+}
+
+static void what_was_deleted_while_stopped_is_counted_once(void **state)
+{
+    (void)state;
+    write_file("app.log", "1\n");
+    start();
+    turn();
+    append_file("app.log", "unread\n");
+    look();
+    struct source *source = tail_next(shop.tail, NULL);
+    source->changed = true;
+    stop();
+    unlink("app.log");
+    for (int i = 0; i < 2; i++) {
+        start();
+        turn();
+        pass_time(2);
+        turn();
+        stop();
+        assert_int_equal(shop.lost_bytes, 7);
+    }
+}
+
+static void a_dropped_source_is_not_met_again_until_it_grows(void **state)
+{
+    (void)state;
+    write_file("app.log.1", "1\n");
+    start();
+    turn();
+    tail_drop(shop.tail, tail_next(shop.tail, NULL));
+    assert_null(tail_next(shop.tail, NULL));
+    pass_time(11);
+    assert_int_equal(look(), 0);
+    assert_null(tail_next(shop.tail, NULL));
+    append_file("app.log.1", "2\n");
+    pass_time(11);
+    turn();
+    assert_got("1\n2\n");
+}
+
+/* ---- inputs ---- */
+
+static void an_exact_path_also_brings_the_unread_rest_of_what_it_was(void **state)
+{
+    (void)state;
+    use_pattern((char[]){"app.log"}, true, true);
+    write_file("app.log", "1\n");
+    start();
+    turn();
+    stop();
+    append_file("app.log", "2\n");
+    rename("app.log", "app.log.1");
+    write_file("app.log.2", "never asked for\n");
+    write_file("app.log", "3\n");
+    start();
+    turn();
+    assert_got("1\n2\n3\n");
+    assert_int_equal(tail_matched(shop.tail), 1);
+}
+
+static void start_at_end_passes_over_what_was_there_and_only_that(void **state)
+{
+    (void)state;
+    shop.input.start_at_end = true;
+    write_gzip("app.log.2.gz", "x\n");
+    write_file("app.log.1", "y\n");
+    write_file("app.log", "z\n");
+    start();
+    turn();
+    append_file("app.log", "1\n");
+    turn();
+    stop();
+    append_file("app.log", "2\n");
+    rename("app.log.1", "app.log.2");
+    rename("app.log", "app.log.1");
+    write_file("app.log", "3\n");
+    start();
+    turn();
+    write_file("later.log", "4\n");
+    turn();
+    turn();
+    assert_got("1\n2\n3\n4\n");
+}
+
+/* ---- trouble ---- */
+
+static void a_file_without_permission_is_told_once_and_tried_again(void **state)
+{
+    enum exit_code code = EXIT_OK_;
+    bool root = geteuid() == 0;
+
+    (void)state;
+    write_file("a.log", "a\n");
+    write_file("b.log", "b\n");
+    assert_int_equal(chmod("a.log", 0), 0);
+    if (root)
+        assert_int_equal(seteuid(12345), 0);
+    start();
+    for (int i = 0; i < 3; i++) {
+        pass_time(11);
+        turn();
+    }
+    int unreadable = tail_unreadable(shop.tail, &code);
+    if (root)
+        assert_int_equal(seteuid(0), 0);
+    assert_int_equal(unreadable, 1);
+    assert_int_equal(code, EXIT_NO_PERMISSION);
+    assert_int_equal(shop.problems, 1);
+    assert_int_equal(shop.last_problem.error, ERR_IO_002);
+    assert_int_equal(tail_matched(shop.tail), 2);
+    assert_got("b\n");
+    assert_int_equal(chmod("a.log", 0644), 0);
+    pass_time(11);
+    turn();
+    assert_got("b\na\n");
+    assert_int_equal(tail_unreadable(shop.tail, &code), 0);
+}
+
+static void open_descriptors_are_bounded_and_all_files_are_read(void **state)
+{
+    enum { FILES = 200 };
+    struct rlimit before, low;
+    char name[32], line[32];
+    int open_count = 0;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = before;
+    low.rlim_cur = 64;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    start();
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < FILES; i++) {
+            snprintf(name, sizeof(name), "f%03d.log", i);
+            snprintf(line, sizeof(line), "%d %d\n", i, round);
+            append_file(name, line);
+        }
+        turn();
+        turn();
+    }
+    for (int fd = 0; fd < 64; fd++)
+        open_count += fcntl(fd, F_GETFD) >= 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(open_count < 48);
+    assert_int_equal(shop.problems, 0);
+    for (int i = 0; i < FILES; i++)
+        for (int round = 0; round < 3; round++) {
+            snprintf(line, sizeof(line), "\n%d %d\n", i, round);
+            assert_true(strstr(shop.got, line) || strncmp(shop.got, line + 1, strlen(line + 1)) == 0);
+        }
+    assert_int_equal(source_count(), FILES);
+}
+
+static void a_read_that_failed_is_told_once_and_tried_again(void **state)
+{
+    struct rlimit before, low;
+    char name[32];
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = before;
+    low.rlim_cur = 64;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    for (int i = 0; i < 40; i++) { /* more than the pool keeps open: the first ones are closed again */
+        snprintf(name, sizeof(name), "f%03d.log", i);
+        write_file(name, "x\n");
+    }
+    start();
+    look();
+    struct source *source = source_at("f000.log");
+    for (int i = 0; i < 3; i++) {
+        low.rlim_cur = 3; /* no descriptor for anybody */
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+        assert_int_equal(read_source(source, 100), SOURCE_BROKEN);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        assert_int_equal(source_unread_bytes(source, LANE_STATS), 0);
+        pass_time(30);
+        look();
+        assert_int_equal(source_unread_bytes(source, LANE_STATS), 2);
+    }
+    assert_int_equal(shop.problems, 1);
+    assert_int_equal(shop.last_problem.error, ERR_IO_006);
+    read_source(source, 100);
+    assert_got("x\n");
+}
+
+static void a_deleted_file_keeps_its_descriptor_among_many(void **state)
+{
+    struct rlimit before, low;
+    char name[32];
+
+    (void)state;
+    write_file("deleted.log", "unread\n");
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = before;
+    low.rlim_cur = 64;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    start();
+    look();
+    unlink("deleted.log");
+    look();
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof(name), "f%03d.log", i);
+        write_file(name, "");
+    }
+    look();
+    turn();
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_got("unread\n");
+    assert_int_equal(source_count(), 101);
+}
+
+static void too_many_open_files_is_told_and_goes_away(void **state)
+{
+    struct rlimit before, low;
+
+    (void)state;
+    write_file("a.log", "a\n");
+    start();
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = before;
+    low.rlim_cur = 3;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    int result = look();
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(result, 0);
+    assert_int_equal(shop.problems, 1);
+    assert_int_equal(shop.last_problem.error, ERR_IO_006);
+    pass_time(11);
+    turn();
+    assert_got("a\n");
+}
+
+#define IN_SHOP(test) cmocka_unit_test_setup_teardown(test, open_shop, close_shop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_SHOP(a_rotated_set_is_read_oldest_first_and_never_again),
+        IN_SHOP(once_reads_to_the_size_that_was_found),
+        IN_SHOP(a_growing_file_is_followed_and_a_partial_line_waits),
+        IN_SHOP(news_come_through_the_descriptor),
+        IN_SHOP(rename_and_create_while_running_loses_and_repeats_nothing),
+        IN_SHOP(two_rotations_while_stopped_are_caught_up_in_order),
+        IN_SHOP(a_renamed_file_is_finished_when_quiet_but_late_bytes_are_read),
+        IN_SHOP(the_live_file_waits_for_its_older_brothers),
+        IN_SHOP(copytruncate_to_any_size_loses_and_repeats_nothing),
+        IN_SHOP(copytruncate_while_stopped_loses_and_repeats_nothing),
+        IN_SHOP(what_a_truncation_took_unread_is_counted),
+        IN_SHOP(a_file_written_over_between_the_look_and_the_read_is_not_taken_for_the_rest),
+        IN_SHOP(a_copy_on_its_way_is_left_alone_until_it_is_done),
+        IN_SHOP(a_copy_beside_its_original_is_not_read),
+        IN_SHOP(a_file_compressed_after_it_was_read_is_not_read_again),
+        IN_SHOP(the_unread_rest_of_a_file_compressed_meanwhile_is_read),
+        IN_SHOP(a_file_compressed_before_its_first_byte_was_read_is_read_once),
+        IN_SHOP(gzip_at_work_is_left_alone_until_it_is_done),
+        IN_SHOP(a_damaged_file_gives_what_can_be_read_and_is_told_once),
+        IN_SHOP(a_reused_inode_is_a_new_source),
+        IN_SHOP(equal_heads_are_kept_apart),
+        IN_SHOP(another_device_number_after_a_reboot_changes_nothing),
+        IN_SHOP(bytes_that_a_power_cut_took_back_are_counted_and_reading_goes_on),
+        IN_SHOP(a_file_moved_to_another_name_or_file_system_goes_on),
+        IN_SHOP(a_file_deleted_unread_is_read_to_its_end),
+        IN_SHOP(what_was_deleted_while_stopped_is_counted_once),
+        IN_SHOP(a_dropped_source_is_not_met_again_until_it_grows),
+        IN_SHOP(an_exact_path_also_brings_the_unread_rest_of_what_it_was),
+        IN_SHOP(start_at_end_passes_over_what_was_there_and_only_that),
+        IN_SHOP(a_file_without_permission_is_told_once_and_tried_again),
+        IN_SHOP(open_descriptors_are_bounded_and_all_files_are_read),
+        IN_SHOP(a_read_that_failed_is_told_once_and_tried_again),
+        IN_SHOP(a_deleted_file_keeps_its_descriptor_among_many),
+        IN_SHOP(too_many_open_files_is_told_and_goes_away),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

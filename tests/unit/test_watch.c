@@ -1,0 +1,140 @@
+#define _GNU_SOURCE
+#include "tail_files.h"
+
+#include "shipper/watch.h"
+
+#include <poll.h>
+
+/* What was heard, as text: "names:FOLDER/NAME written:FOLDER/NAME …". */
+static char heard[4096];
+
+static void hear(void *context, const struct watch_event *event)
+{
+    static const char *const kinds[] = {"names", "written", "overflow"};
+
+    (void)context;
+    size_t at = strlen(heard);
+    snprintf(heard + at, sizeof(heard) - at, "%s%s:%s/%s", at ? " " : "", kinds[event->kind],
+             event->folder ? event->folder : "-", event->name ? event->name : "-");
+}
+
+static const char *listen(struct watch *watch)
+{
+    heard[0] = '\0';
+    watch_take(watch, hear, NULL);
+    return heard;
+}
+
+static void names_and_writes_are_heard_with_their_folder(void **state)
+{
+    struct watch *watch = watch_new();
+
+    (void)state;
+    assert_int_equal(mkdir("logs", 0755), 0);
+    assert_int_equal(watch_folder(watch, "logs"), 1);
+    assert_int_equal(watch_folder(watch, "logs"), 0);
+    assert_true(watch_is_complete(watch));
+    assert_string_equal(listen(watch), "");
+    write_file("logs/a.log", "");
+    assert_string_equal(listen(watch), "names:logs/a.log");
+    append_file("logs/a.log", "x");
+    struct pollfd poll_fd = {.fd = watch_fd(watch), .events = POLLIN};
+    assert_int_equal(poll(&poll_fd, 1, 0), 1);
+    assert_string_equal(listen(watch), "written:logs/a.log");
+    assert_int_equal(poll(&poll_fd, 1, 0), 0);
+    rename("logs/a.log", "logs/b.log");
+    assert_string_equal(listen(watch), "names:logs/a.log names:logs/b.log");
+    unlink("logs/b.log");
+    assert_string_equal(listen(watch), "names:logs/b.log");
+    watch_free(watch);
+}
+
+static void a_deleted_file_that_is_open_is_still_heard(void **state)
+{
+    struct watch *watch = watch_new();
+    int fd = open("a.log", O_CREAT | O_RDWR, 0644);
+
+    (void)state;
+    unlink("a.log");
+    assert_int_equal(watch_file(watch, fd), 0);
+    assert_int_equal(write(fd, "x", 1), 1);
+    assert_string_equal(listen(watch), "written:-/-");
+    close(fd);
+    watch_free(watch);
+}
+
+static void a_folder_that_is_not_there_or_goes_away_makes_the_watch_incomplete(void **state)
+{
+    struct watch *watch = watch_new();
+
+    (void)state;
+    assert_int_equal(watch_folder(watch, "later"), -1);
+    assert_false(watch_is_complete(watch));
+    assert_int_equal(mkdir("later", 0755), 0);
+    assert_int_equal(watch_folder(watch, "later"), 1);
+    assert_true(watch_is_complete(watch));
+    assert_int_equal(rename("later", "elsewhere"), 0);
+    assert_string_equal(listen(watch),
+                        "names:later/- names:later/-"); /* it moved, and is not watched any more */
+    assert_false(watch_is_complete(watch));
+    assert_int_equal(mkdir("later", 0755), 0);
+    assert_int_equal(watch_folder(watch, "later"), 1);
+    listen(watch);
+    write_file("later/a.log", "");
+    assert_string_equal(listen(watch), "names:later/a.log");
+    watch_free(watch);
+}
+
+static void count_overflow(void *context, const struct watch_event *event)
+{
+    int *overflows = context;
+    *overflows += event->kind == WATCH_OVERFLOW;
+}
+
+static void an_overflow_is_told(void **state)
+{
+    struct watch *watch = watch_new();
+    char limit[32] = "";
+    FILE *file = fopen("/proc/sys/fs/inotify/max_queued_events", "r");
+    int overflows = 0;
+
+    (void)state;
+    assert_non_null(file);
+    assert_non_null(fgets(limit, sizeof(limit), file));
+    fclose(file);
+    assert_int_equal(watch_folder(watch, ""), 1);
+    int fds[] = {open("a", O_CREAT | O_WRONLY, 0644), open("b", O_CREAT | O_WRONLY, 0644)};
+    for (long i = 0; i <= atol(limit); i++) /* by turns, since equal news one after the other are one */
+        assert_int_equal(pwrite(fds[i % 2], "x", 1, 0), 1);
+    close(fds[0]);
+    close(fds[1]);
+    while (watch_take(watch, count_overflow, &overflows) > 0)
+        ;
+    assert_int_equal(overflows, 1);
+    watch_free(watch);
+}
+
+static void without_inotify_everything_says_no(void **state)
+{
+    (void)state;
+    assert_int_equal(watch_fd(NULL), -1);
+    assert_int_equal(watch_folder(NULL, "."), -1);
+    assert_int_equal(watch_file(NULL, 0), -1);
+    assert_false(watch_is_complete(NULL));
+    assert_int_equal(watch_take(NULL, hear, NULL), 0);
+    watch_free(NULL);
+}
+
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, enter_folder, leave_folder)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_FOLDER(names_and_writes_are_heard_with_their_folder),
+        IN_FOLDER(a_deleted_file_that_is_open_is_still_heard),
+        IN_FOLDER(a_folder_that_is_not_there_or_goes_away_makes_the_watch_incomplete),
+        IN_FOLDER(an_overflow_is_told),
+        cmocka_unit_test(without_inotify_everything_says_no),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
