@@ -2,7 +2,7 @@
 
 #include <time.h>
 
-static __thread struct caller *mine __attribute__((tls_model("initial-exec")));
+__thread struct caller *caller_of_thread;
 static struct caller *all_callers;
 static pthread_key_t end_key;
 static pthread_once_t end_once = PTHREAD_ONCE_INIT;
@@ -20,7 +20,7 @@ static void caller_end(void *argument)
 {
     struct caller *caller = argument;
     instance_lock();
-    mine = NULL;
+    caller_of_thread = NULL;
     give_back_segment(caller);
     *caller->previous = caller->next;
     if (caller->next)
@@ -50,16 +50,14 @@ static struct caller *caller_new(void)
     return caller;
 }
 
-struct caller *caller_mine(void)
+struct caller *caller_make(void)
 {
-    if (__builtin_expect(mine != NULL, 1))
-        return mine;
     pthread_once(&end_once, make_key);
     instance_lock();
-    if (!mine && (mine = caller_new()))
-        pthread_setspecific(end_key, mine);
+    if (!caller_of_thread && (caller_of_thread = caller_new()))
+        pthread_setspecific(end_key, caller_of_thread);
     instance_unlock();
-    return mine;
+    return caller_of_thread;
 }
 
 /* --- rings ---------------------------------------------------------------------------------------------- */
@@ -87,7 +85,7 @@ static bool take_rings(struct caller *caller, struct instance *instance)
     return true;
 }
 
-static struct instance *attach(struct caller *caller)
+struct instance *caller_attach(struct caller *caller)
 {
     instance_lock();
     struct instance *instance = instance_current();
@@ -102,15 +100,6 @@ static struct instance *attach(struct caller *caller)
     return instance;
 }
 
-struct instance *caller_instance(struct caller *caller)
-{
-    struct instance *instance = instance_current();
-    if (__builtin_expect(instance != NULL && caller->instance == instance && caller->epoch == instance->epoch,
-                         1))
-        return instance;
-    return attach(caller);
-}
-
 /* --- the end of an instance ----------------------------------------------------------------------------- */
 
 static bool any_inside(void)
@@ -118,7 +107,7 @@ static bool any_inside(void)
     bool inside = false;
     instance_lock();
     for (const struct caller *caller = all_callers; caller; caller = caller->next)
-        if (caller != mine && __atomic_load_n(&caller->depth, __ATOMIC_ACQUIRE) > 0)
+        if (caller != caller_of_thread && __atomic_load_n(&caller->depth, __ATOMIC_ACQUIRE) > 0)
             inside = true;
     instance_unlock();
     return inside;
@@ -137,6 +126,7 @@ bool callers_have_left(int64_t timeout_ns)
 
 void callers_forget_others(void)
 {
+    struct caller *mine = caller_of_thread;
     all_callers = mine;
     if (mine) {
         mine->next = NULL;

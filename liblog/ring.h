@@ -56,13 +56,18 @@ void ring_producer_init(struct ring_producer *producer, const struct ring *ring)
 /* Looks again how much the consumer has freed. Returns the room in bytes. */
 uint64_t ring_producer_refresh(struct ring_producer *producer);
 
+static inline char *ring_at_head(const struct ring_producer *producer)
+{
+    return producer->ring.data + (producer->head & (producer->ring.size - 1));
+}
+
 /* Room for `size` bytes at the head, or NULL. Nothing is visible before ring_publish. */
 static inline char *ring_reserve(struct ring_producer *producer, uint64_t size)
 {
     if (__builtin_expect(producer->limit - producer->head < size, 0) &&
         ring_producer_refresh(producer) < size)
         return NULL;
-    return producer->ring.data + (producer->head & (producer->ring.size - 1));
+    return ring_at_head(producer);
 }
 
 static inline void ring_publish(struct ring_producer *producer, uint64_t size)
