@@ -317,6 +317,7 @@ static bool pack_usual(struct ring_producer *producer, const struct frame_call *
         return false;
     put_frame(start, call, producer->head, (uint64_t)(end - start), shape->key_count, 0);
     ring_publish(producer, (uint64_t)(end - start));
+    ring_prefetch(producer, (uint64_t)(end - start));
     return true;
 }
 

@@ -111,7 +111,8 @@ static void log_call(struct caller *caller, struct instance *instance, uint32_t 
         call->context_size = request->size;
     }
     call->thread = caller->thread;
-    __builtin_prefetch(&instance->writer.state); /* the stamp below waits for loads: one wait for all of them */
+    /* The stamp waits for the loads before it: one wait for all. */
+    __builtin_prefetch(&instance->writer.state);
     __builtin_prefetch(producer->ring.control, 1);
     call->ticks = ticks_now(ticks_use_counter());
     if (__builtin_expect(frame_pack(producer, call, &needed) != 0, 0))
