@@ -448,7 +448,7 @@ static void numbers_are_given_once_also_when_a_log_was_closed_before_it_could_be
     for (size_t i = 0; i < lines.count; i++)
         for (size_t k = 0; k < i; k++) {
             char run[64];
-            snprintf(run, sizeof run, "%s", member(lines.text[i], "run_id"));
+            snprintf(run, sizeof run, "%.63s", member(lines.text[i], "run_id"));
             assert_false(seq_of(lines.text[i]) == seq_of(lines.text[k]) &&
                          strcmp(run, member(lines.text[k], "run_id")) == 0);
         }
