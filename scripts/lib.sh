@@ -17,13 +17,16 @@ fail() {
     exit 1
 }
 
+# Root, or sudo without a question.
+can_be_root() {
+    [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null
+}
+
 as_root() {
     if [ "$(id -u)" = 0 ]; then
         "$@"
-    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-        sudo -n "$@"
     else
-        fail "these need root, and sudo would ask for a password; run this yourself: $*"
+        sudo -n "$@"
     fi
 }
 
@@ -73,6 +76,8 @@ install_packages() {
     fi
     command -v apt-get >/dev/null ||
         fail "there is no apt here; install what these Debian packages hold yourself: ${missing[*]}"
+    can_be_root || fail "installing needs root, and sudo would ask for a password; run this once yourself:
+    sudo apt-get update && sudo apt-get install --no-install-recommends ${missing[*]}"
     step "Debian packages: installing ${missing[*]}"
     quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
     apt_install "${missing[@]}"
