@@ -1,5 +1,6 @@
 #include "caller.h"
 
+#include <errno.h>
 #include <time.h>
 
 static __thread struct caller *mine __attribute__((tls_model("initial-exec")));
@@ -71,7 +72,10 @@ static int take_segment(struct instance *instance, uint32_t *ret_segment)
         *ret_segment = instance->free_segment[--instance->free_count];
         return 0;
     }
-    return ring_file_grow(&instance->writer.file, ret_segment);
+    int error = ring_file_grow(&instance->writer.file, ret_segment);
+    if (error == -EBADF && ring_file_reopen(&instance->writer.file, instance->writer.ring_path) == 0)
+        error = ring_file_grow(&instance->writer.file, ret_segment);
+    return error;
 }
 
 static bool take_rings(struct caller *caller, struct instance *instance)

@@ -119,7 +119,10 @@ static const struct record_site *site_of(struct drain *drain, uint32_t entry)
     if (entry % 8 || entry < 8 || entry >= used || used > RING_FILE_SITES_BYTES)
         return NULL;
     struct record_site **place = &drain->sites[entry / 8];
-    if (!*place && site_read(drain->file->sites + entry, used - entry, &view))
+    if (*place || !site_read(drain->file->sites + entry, used - entry, &view))
+        return *place;
+    drain->sites_bytes += view.size;
+    if (drain->sites_bytes <= RING_FILE_SITES_BYTES)
         *place = record_site_new(&drain->run, &view);
     return *place;
 }

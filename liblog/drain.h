@@ -38,6 +38,8 @@ struct drain {
     struct sink *errors; /* NULL: no errors file */
     struct record_run run;
     struct record_site **sites; /* by entry / 8; reserved, touched as far as used */
+    uint64_t
+        sites_bytes; /* of the entries read: true ones do not overlap, so they are no more than the table */
     struct frame_view *view;
     char *memory;
     struct bytes block, copies;

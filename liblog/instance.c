@@ -27,6 +27,8 @@ static char run_id[UUID_TEXT_SIZE + 1];
 static uint64_t next_seq = 1;   /* of run_id: goes on over close and open */
 static ll_config forked_config; /* what a child opens at its first call */
 static bool forked;
+static char forked_from[UUID_TEXT_SIZE + 1]; /* the run of the process that forked this one, or "" */
+static bool run_is_over; /* its last records were left to whoever comes next, with the numbers that follow */
 
 struct instance *instance_current(void)
 {
@@ -97,7 +99,8 @@ static void fill_identity(struct ring_identity *identity, const ll_config *confi
                                        .marks = config->marks};
     memcpy(identity->boot_id, folder->boot_id, sizeof identity->boot_id);
     snprintf(identity->run_id, sizeof identity->run_id, "%s", run_id);
-    snprintf(identity->parent_run_id, sizeof identity->parent_run_id, "%s", config->parent_run_id);
+    snprintf(identity->parent_run_id, sizeof identity->parent_run_id, "%s",
+             *forked_from ? forked_from : config->parent_run_id);
     snprintf(identity->service, sizeof identity->service, "%s", config->service);
     snprintf(identity->environment, sizeof identity->environment, "%s", config->environment);
 }
@@ -170,9 +173,10 @@ static int make_rings(struct writer *w, const ll_config *config)
 
 static void instance_free(struct instance *instance)
 {
-    int fd = instance->writer.file.fd;
+    int fd = ring_file_is_open(&instance->writer.file) ? instance->writer.file.fd : -1;
     ring_file_release(&instance->writer.file);
-    close(fd);
+    if (fd >= 0)
+        close(fd);
     folder_close(&instance->writer.folder);
     sink_release(&instance->writer.log);
     sink_release(&instance->writer.errors);
@@ -213,12 +217,13 @@ static void first_progress(struct ring_file *file)
 static int make_run_id(ll_problem *problem)
 {
     uint8_t uuid[UUID_SIZE];
-    if (*run_id)
+    if (*run_id && !run_is_over)
         return LL_OK;
     if (uuid7_now(uuid))
         return problem_set(problem, LL_ESYSTEM, "the kernel gives no random bytes for a run id");
     uuid_to_text(run_id, uuid);
     next_seq = 1;
+    run_is_over = false;
     return LL_OK;
 }
 
@@ -262,15 +267,16 @@ static void after_fork_in_parent(void)
 }
 
 /* The child has no writer and must not touch the parent's rings: it gets a run and rings of its own at its
- * first call. */
+ * first call; a run of its own also when the log was closed and it opens it by itself. */
 static void after_fork_in_child(void)
 {
     struct instance *parent = current;
+    if (*run_id)
+        memcpy(forked_from, run_id, sizeof forked_from);
+    run_id[0] = '\0';
     if (parent) {
         forked_config = parent->config;
-        snprintf(forked_config.parent_run_id, sizeof forked_config.parent_run_id, "%s", run_id);
         forked = true;
-        run_id[0] = '\0';
         current = NULL;
         levels_changed();
     }
@@ -330,6 +336,7 @@ void ll_close(void)
     bool left = callers_have_left(CLOSE_CALLERS_NS_MAX);
     writer_stop(&instance->writer);
     next_seq = instance->writer.file.progress->next_seq[ring_file_parity(&instance->writer.file)];
+    run_is_over = instance->writer.left_behind;
     if (left)
         instance_free(instance);
 }

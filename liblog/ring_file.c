@@ -1,6 +1,9 @@
 #include "ring_file.h"
 
+#include "liblog/base/uuid.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -63,10 +66,39 @@ static void identity_complete(struct ring_identity *identity, size_t page)
     identity->uses_counter = ticks_use_counter();
 }
 
+static bool is_same_file(const struct ring_file *file, int fd)
+{
+    struct stat st;
+    return fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_dev == file->device &&
+           (uint64_t)st.st_ino == file->inode;
+}
+
+bool ring_file_is_open(const struct ring_file *file)
+{
+    return is_same_file(file, file->fd);
+}
+
+int ring_file_reopen(struct ring_file *file, const char *path)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return -errno;
+    if (!is_same_file(file, fd)) {
+        close(fd);
+        return -ENOENT;
+    }
+    file->fd = fd;
+    return 0;
+}
+
 int ring_file_make(struct ring_file *file, int fd, const struct ring_identity *identity)
 {
     void *memory;
-    *file = (struct ring_file){.fd = fd, .page = os_page_size()};
+    struct stat st;
+    if (fstat(fd, &st))
+        return -errno;
+    *file = (struct ring_file){
+        .fd = fd, .device = (uint64_t)st.st_dev, .inode = (uint64_t)st.st_ino, .page = os_page_size()};
     file->segment = calloc(RING_FILE_SEGMENTS_MAX, sizeof *file->segment);
     if (!file->segment)
         return -ENOMEM;
@@ -132,6 +164,8 @@ int ring_file_grow(struct ring_file *file, uint32_t *ret_index)
     uint32_t index = file->segment_count;
     if (index == RING_FILE_SEGMENTS_MAX)
         return -ENOSPC;
+    if (!ring_file_is_open(file))
+        return -EBADF;
     uint64_t offset = segment_offset(file, index);
     int error = os_allocate(file->fd, offset, segment_bytes(file->identity));
     if (!error)
@@ -264,6 +298,9 @@ static const char *identity_fault(const struct ring_identity *identity)
         !text_ends(identity->service, sizeof identity->service) ||
         !text_ends(identity->environment, sizeof identity->environment))
         return "its texts do not end";
+    uint8_t uuid[UUID_SIZE];
+    if (uuid_from_text(slice_of(identity->run_id), uuid))
+        return "its run id cannot be"; /* lines are told by it, so it must be one that no other text is */
     return NULL;
 }
 

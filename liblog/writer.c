@@ -207,10 +207,10 @@ static void finish(struct writer *w)
         nanosleep(&pause, NULL);
         result = pass(w);
     }
-    if (result < 0)
-        return;
-    write_close_mark(w);
-    if (has_rings_in_file(w) && w->drain.block.size == 0)
+    if (result >= 0)
+        write_close_mark(w);
+    w->left_behind = result < 0 || w->drain.block.size > 0;
+    if (has_rings_in_file(w) && !w->left_behind)
         unlink(w->ring_path);
 }
 
@@ -256,6 +256,7 @@ int writer_start(struct writer *w)
     if (has_rings_in_file(w) && os_robust_map(&w->robust, (int[]){w->file.fd, w->folder.lock_fd},
                                               (uint64_t[]){ring_file_owner_offset(), 0}))
         error = LL_ENOMEM;
+    folder_close(&w->folder); /* the mapping holds the lock's page; a program may want the number */
     if (!error)
         error = start_thread(w);
     if (error) {

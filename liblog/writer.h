@@ -51,6 +51,7 @@ struct writer {
     uint32_t stalled; /* the log cannot be written */
     bool barrier;     /* the kernel helps with sleeping for good */
     bool told;        /* one line on stderr was printed for this stall */
+    bool left_behind; /* the ring file stays: at the end the log could not be written */
     ll_health health; /* the thread's own */
     pthread_mutex_t health_mutex;
     ll_health published; /* as of the last pass, under health_mutex */

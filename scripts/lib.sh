@@ -59,7 +59,7 @@ install_debian() {
     local names=(gcc g++ cmake ninja-build pkgconf zlib1g-dev librdkafka-dev libsqlite3-dev libyaml-dev libssl-dev
         libmicrohttpd-dev libcurl4-openssl-dev)
     [ "$1" = build ] || names+=(curl ca-certificates jq logrotate nginx-light)
-    [ "$1" != test ] || names+=(git clang clang-format libclang-rt-14-dev libcmocka-dev libspdlog-dev shellcheck kcat
+    [ "$1" != test ] || names+=(git clang clang-format libclang-rt-14-dev libcmocka-dev libjson-c-dev libspdlog-dev shellcheck kcat
         procps sqlite3 strace valgrind zstd python3 python3-venv maven default-jdk-headless)
     install_packages "${names[@]}"
 }
