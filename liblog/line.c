@@ -181,8 +181,28 @@ static void add_time(struct bytes *b, int64_t unix_ns)
     bytes_advance(b, TIME_TEXT_SIZE);
 }
 
+static bool is_continuation(char c)
+{
+    return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* Without a last character of which only the beginning is there: the caller's side cuts at any byte. */
+static struct slice without_half_character(struct slice text)
+{
+    size_t lead = text.size;
+    while (lead > 0 && text.size - lead < 3 && is_continuation(text.data[lead - 1]))
+        lead--;
+    unsigned char first = lead > 0 ? (unsigned char)text.data[lead - 1] : 0;
+    size_t wanted = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+    if (lead > 0 && text.size - (lead - 1) < wanted)
+        text.size = lead - 1;
+    return text;
+}
+
 static void add_text(struct bytes *b, struct slice text, const struct limits *limits)
 {
+    if (limits->truncated)
+        text = without_half_character(text);
     if (text.size > limits->text_max)
         text.size = utf8_cut(text, limits->text_max);
     json_add_string(b, text);

@@ -141,7 +141,6 @@ static int write_rest(struct drain *drain)
 static int finish_ring(struct ring_file *file, struct sink *log, struct sink *errors, ll_recovered *recovered)
 {
     struct drain drain;
-    settle_pending(file, log, errors);
     int error = drain_init(&drain, file, log, errors);
     if (error)
         return error;
@@ -158,8 +157,14 @@ struct finding {
     const char *reason;
 };
 
+/*
+ * Fragments are dealt with in all rings before a line is written for any: a recoverer may have died over one
+ * dead process's block, and the next must not put another's lines behind its fragment.
+ */
+enum step { STEP_LOOK, STEP_SETTLE, STEP_FINISH };
+
 static struct finding examine(int fd, const uint8_t *boot_id, struct sink *log, struct sink *errors,
-                              bool dry_run, ll_recovered *recovered)
+                              enum step step, ll_recovered *recovered)
 {
     struct ring_file file;
     struct finding finding = {.reason = "it is damaged"};
@@ -167,40 +172,44 @@ static struct finding examine(int fd, const uint8_t *boot_id, struct sink *log, 
     if (finding.error || finding.is_alive)
         return finding;
     finding.error = ring_file_load(&file, fd, &finding.reason);
-    if (finding.error || dry_run) {
-        if (!finding.error)
-            ring_file_release(&file);
+    if (finding.error)
         return finding;
-    }
-    finding.error = finish_ring(&file, log, errors, recovered);
+    if (step == STEP_SETTLE)
+        settle_pending(&file, log, errors);
+    if (step == STEP_FINISH)
+        finding.error = finish_ring(&file, log, errors, recovered);
     finding.reason = "the log cannot be written";
     ring_file_release(&file);
     return finding;
 }
 
-static void recover_one(const struct folder *folder, const char *path, struct sink *log, struct sink *errors,
-                        bool dry_run, ll_recovered *recovered, ll_problem *problem)
+static void count_finding(const struct finding *finding, const char *path, ll_recovered *recovered,
+                          ll_problem *problem)
 {
-    int _cleanup_close_ fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    struct stat st;
-    if (fd < 0 && errno == ENOENT)
-        return; /* its owner closed it, or another recoverer was here */
-    if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+    if (finding->error) {
         recovered->damaged++;
-        problem_set(problem, LL_EACCES, "the ring file %s cannot be opened (%s)", path, strerror(errno));
-        return;
-    }
-    struct finding finding = examine(fd, folder->boot_id, log, errors, dry_run, recovered);
-    if (finding.error) {
-        recovered->damaged++;
-        problem_set(problem, finding.error, "the ring file %s is left as it is: %s", path, finding.reason);
-    } else if (finding.is_alive) {
+        problem_set(problem, finding->error, "the ring file %s is left as it is: %s", path, finding->reason);
+    } else if (finding->is_alive) {
         recovered->living++;
     } else {
         recovered->finished++;
-        if (!dry_run)
-            unlink(path);
     }
+}
+
+static void recover_one(const struct folder *folder, const char *path, struct sink *log, struct sink *errors,
+                        enum step step, ll_recovered *recovered, ll_problem *problem)
+{
+    int _cleanup_close_ fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct finding finding = {.error = LL_EACCES, .reason = "it cannot be opened, or is no file"};
+    struct stat st;
+    if (fd < 0 && errno == ENOENT)
+        return; /* its owner closed it, or another recoverer was here */
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        finding = examine(fd, folder->boot_id, log, errors, step, recovered);
+    if (step != STEP_SETTLE)
+        count_finding(&finding, path, recovered, problem);
+    if (step == STEP_FINISH && !finding.error && !finding.is_alive)
+        unlink(path);
 }
 
 /* --- all of them ---------------------------------------------------------------------------------------- */
@@ -219,20 +228,31 @@ static void remove_unfinished(const char *path)
         unlink(path);
 }
 
-void recover_folder(const struct folder *folder, struct sink *log, struct sink *errors, bool dry_run,
-                    ll_recovered *recovered, ll_problem *problem)
+static void recover_step(const struct folder *folder, struct sink *log, struct sink *errors, enum step step,
+                         ll_recovered *recovered, ll_problem *problem)
 {
     char path[LL_PATH_SIZE + 512];
     DIR *entries = opendir(folder->path);
     for (struct dirent *entry; entries && (entry = readdir(entries));) {
         folder_path(folder, entry->d_name, "", path, sizeof path);
         if (ends_with(entry->d_name, ".ring"))
-            recover_one(folder, path, log, errors, dry_run, recovered, problem);
-        else if (ends_with(entry->d_name, ".new") && !dry_run)
+            recover_one(folder, path, log, errors, step, recovered, problem);
+        else if (ends_with(entry->d_name, ".new") && step == STEP_FINISH)
             remove_unfinished(path);
     }
     if (entries)
         closedir(entries);
+}
+
+void recover_folder(const struct folder *folder, struct sink *log, struct sink *errors, bool dry_run,
+                    ll_recovered *recovered, ll_problem *problem)
+{
+    if (dry_run) {
+        recover_step(folder, log, errors, STEP_LOOK, recovered, problem);
+        return;
+    }
+    recover_step(folder, log, errors, STEP_SETTLE, recovered, problem);
+    recover_step(folder, log, errors, STEP_FINISH, recovered, problem);
 }
 
 /* --- the public call ------------------------------------------------------------------------------------ */

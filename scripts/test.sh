@@ -11,6 +11,7 @@ mkdir -p build
 results=$project/build/results
 rm -rf "$results"
 mkdir "$results"
+bench_s_max=300
 passed=0
 failed=0
 failures=()
@@ -50,10 +51,13 @@ suite() {
 
 c_files() { find include liblog shipper examples tests -name '*.[ch]' -o -name '*.cpp' | sort; }
 
+# Names the files only: `clang-format -i FILE` says the rest.
 is_formatted() {
-    local files
-    mapfile -t files < <(c_files)
-    clang-format --dry-run -Werror "${files[@]}"
+    local name status=0
+    while read -r name; do
+        clang-format --dry-run -Werror "$name" 2>/dev/null || { status=1 && printf 'not formatted: %s\n' "$name"; }
+    done < <(c_files)
+    return "$status"
 }
 
 # Every variable that the library reads is in .env.example, and no other.
@@ -83,12 +87,26 @@ end_to_end() {
     LIBLOG_BUILD=$folder .venv/bin/python -m pytest -q --junitxml="$results/$name.xml" -c tests/e2e/pytest.ini "$@"
 }
 
+# The benchmarks run to their end. Their figures are for people: a machine with company measures nothing.
+benchmarks_run() {
+    local bench found=no
+    for bench in build/release/tests/bench/bench_*; do
+        if [ -d "$bench" ] || [ ! -x "$bench" ]; then
+            continue # CMake's own files
+        fi
+        found=yes
+        printf '%s\n' "$(basename "$bench"):"
+        timeout "$bench_s_max" "$bench" || return 1
+    done
+    [ "$found" = yes ]
+}
+
 check "Shell scripts are clean" shellcheck -x scripts/*.sh scripts/setup .ci/run tests/package/check.sh
 check "C files are formatted" is_formatted
 check "Includes run the way of the house" scripts/check_includes.sh
 check ".env.example has every variable" env_example_is_complete
 
-check "gcc, optimised" build release -DLIBLOG_BUILD_TESTS=ON
+check "gcc, optimised" build release -DLIBLOG_BUILD_TESTS=ON -DLIBLOG_BUILD_BENCH=ON
 check "gcc, debug" build dev
 check "clang, debug" build clang
 suite unit-dev unit_tests dev
@@ -105,6 +123,8 @@ suite unit-tsan unit_tests tsan
 # At full speed, as users have it; and once more under the sanitizers, where input is hostile.
 suite end-to-end end_to_end end-to-end build/release tests/e2e
 suite end-to-end-asan end_to_end end-to-end-asan build/asan tests/e2e/test_bad_input.py tests/e2e/test_record.py
+
+check "Benchmarks run" benchmarks_run
 
 for name in "${failures[@]}"; do
     printf 'failed: %s\n' "$name"

@@ -6,11 +6,13 @@
 
 static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
 
+static const struct slice level_names[LEVEL_COUNT] = {
+    {"TRACE", 5}, {"DEBUG", 5}, {"INFO", 4}, {"WARNING", 7}, {"ERROR", 5}, {"CRITICAL", 8}, {"UNKNOWN", 7},
+};
+
 const char *level_name(enum level level)
 {
-    static const char *const names[LEVEL_COUNT] = {"TRACE", "DEBUG",    "INFO",   "WARNING",
-                                                   "ERROR", "CRITICAL", "UNKNOWN"};
-    return names[level];
+    return level_names[level].data;
 }
 
 /* syslog's 0 to 7, and tens as pino and bunyan have them, with what a program put between them. */
@@ -36,7 +38,8 @@ static bool equal_in_any_case(struct slice text, const char *lower)
     return i == text.size && !lower[i];
 }
 
-enum level level_from_text(struct slice text)
+/* In any letter case, and as numbers. */
+static enum level level_from_alias(struct slice text)
 {
     static const struct {
         const char *lower;
@@ -58,6 +61,14 @@ enum level level_from_text(struct slice text)
             return names[i].level;
     uint64_t number;
     return number_to_u64(text, &number) < 0 ? LEVEL_UNKNOWN : level_from_number(number);
+}
+
+enum level level_from_text(struct slice text)
+{
+    for (enum level level = LEVEL_TRACE; level < LEVEL_UNKNOWN; level++)
+        if (slice_equal(text, level_names[level]))
+            return level;
+    return level_from_alias(text);
 }
 
 static uint32_t hex_digit(char c)

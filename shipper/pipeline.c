@@ -380,6 +380,16 @@ static void tell_left_lines(struct pipeline *pipeline)
     }
 }
 
+static enum exit_code no_input(const struct pipeline *pipeline, struct problem *ret_problem)
+{
+    const struct config *config = pipeline->config;
+    const char *first = config->input_count ? config->inputs[0].paths[0] : "";
+    bool more = config->input_count > 1 || (config->input_count && config->inputs[0].path_count > 1);
+    problem_set(ret_problem, ERR_IO_001, "no file matches %s%s; check the pattern, and that it is quoted",
+                first, more ? " or any other pattern" : "");
+    return error_exit_code(ERR_IO_001);
+}
+
 static enum exit_code end_code(struct pipeline *pipeline, struct problem *ret_problem)
 {
     enum exit_code unreadable;
@@ -388,7 +398,7 @@ static enum exit_code end_code(struct pipeline *pipeline, struct problem *ret_pr
     if (tail_unreadable(pipeline->tail, &unreadable) > 0)
         return unreadable;
     if (tail_matched(pipeline->tail) == 0 && pipeline->totals.files == 0)
-        return error_exit_code((enum error) - problem_set(ret_problem, ERR_IO_001, "no file matches"));
+        return no_input(pipeline, ret_problem);
     return EXIT_OK_;
 }
 

@@ -11,10 +11,11 @@ struct member_cursor {
     struct event *event;
     const char *text;
     int node;
-    unsigned number; /* of this member, from 0 */
-    size_t begin;    /* behind the bracket or comma before this member */
-    size_t colon;    /* of this member, when the marks so far end with it; else 0 */
-    bool backslash;  /* the text has some, so that keys and values must be looked at for them */
+    struct scan_guess *guesses; /* the node's */
+    unsigned number;            /* of this member, from 0 */
+    size_t begin;               /* behind the bracket or comma before this member */
+    size_t colon;               /* of this member, when the marks so far end with it; else 0 */
+    bool backslash;             /* the text has some, so that keys and values must be looked at for them */
 };
 
 const char *reject_reason_name(enum reject_reason reason)
@@ -77,34 +78,34 @@ static inline void take_name(struct member_cursor *m, const struct scan_name *na
     }
 }
 
-/* Which of our names the key between its quotes is, or -1. One with escapes is ours when what it stands for
- * is. */
-static int find_name(const struct member_cursor *m, const char *from, const char *to)
+/* Which of our names the key between its quotes is, or -1; the next line's guess. One with escapes is ours
+ * when what it stands for is. */
+static int find_name(const struct member_cursor *m, struct scan_guess *guess, const char *key,
+                     size_t key_size)
 {
     char memory[2 * SCAN_NAME_SIZE_MAX];
-    from = (const char *)memchr(from, '"', (size_t)(to - from)) + 1;
-    while (to[-1] != '"')
+    const char *from = (const char *)memchr(key, '"', key_size) + 1;
+    const char *to = key + key_size - 1;
+    while (*to != '"')
         to--;
-    struct slice text = slice_from(from, (size_t)(to - 1 - from));
+    struct slice text = slice_from(from, (size_t)(to - from));
     if (m->backslash && has_backslash(text)) {
-        struct value key = {text.data, (uint32_t)text.size, VALUE_STRING, true};
-        text = value_text(&key, memory, sizeof(memory));
+        struct value value = {text.data, (uint32_t)text.size, VALUE_STRING, true};
+        text = value_text(&value, memory, sizeof(memory));
     }
-    return scan_names_find(&m->scanner->names, m->node, text);
+    int name = scan_names_find(&m->scanner->names, m->node, text);
+    scan_guess_set(guess, key, key_size, name);
+    return name;
 }
 
 static inline void take_member(struct member_cursor *m, size_t colon, size_t end)
 {
     const struct scan_names *names = &m->scanner->names;
+    struct scan_guess *guess = &m->guesses[m->number++ % SCAN_GUESSES];
     const char *key = m->text + m->begin;
     size_t key_size = colon + 1 - m->begin;
-    struct scan_guess *guess = &names->node[m->node].guess[m->number++ % SCAN_GUESSES];
     m->begin = end + 1;
-    int name = guess->name;
-    if (!scan_guess_is(guess, key, key_size)) {
-        name = find_name(m, key, m->text + colon);
-        scan_guess_set(guess, key, key_size, name);
-    }
+    int name = scan_guess_is(guess, key, key_size) ? guess->name : find_name(m, guess, key, key_size);
     if (name < 0)
         return;
     struct value value = value_between(m->text + colon + 1, m->text + end, m->backslash);
@@ -133,7 +134,14 @@ static enum grammar_result scan_text(struct scanner *scanner, struct slice text,
 {
     struct grammar_marks marks;
     grammar_init(ret_grammar, text, scanner->way->mask);
-    struct member_cursor cursor = {scanner, event, text.data, node, 0, ret_grammar->begin + 1, 0, false};
+    struct member_cursor cursor = {
+        .scanner = scanner,
+        .event = event,
+        .text = text.data,
+        .node = node,
+        .guesses = scanner->names.node[node].guess,
+        .begin = ret_grammar->begin + 1,
+    };
     enum grammar_result result;
     do {
         result = scanner->way->step(ret_grammar, &marks);
@@ -171,7 +179,7 @@ int scan_line(struct scanner *scanner, struct slice line, struct event *ret_even
 {
     if (line.size > UINT32_MAX)
         return 1 + REJECT_TOO_LONG;
-    memset(ret_event, 0, sizeof(*ret_event));
+    scan_clear(ret_event, sizeof(*ret_event));
     memset(scanner->rank, SCAN_RANK_NONE, sizeof(scanner->rank));
 
     struct grammar grammar;

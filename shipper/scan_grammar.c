@@ -356,7 +356,10 @@ INLINE void cut_mask(struct scan_mask *mask, size_t size)
 
 void grammar_init(struct grammar *grammar, struct slice text, scan_mask_function *mask)
 {
-    *grammar = (struct grammar){.text = text, .mask = mask, .carry = {.want_value = 1}};
+    scan_clear(grammar, sizeof(*grammar));
+    grammar->text = text;
+    grammar->mask = mask;
+    grammar->carry.want_value = 1;
     while (grammar->begin < text.size && is_space(text.data[grammar->begin]))
         grammar->begin++;
     grammar->is_object = grammar->begin < text.size && text.data[grammar->begin] == '{';

@@ -101,16 +101,18 @@ static int time_from_epoch(struct slice text, int64_t *ret_ns)
     return 0;
 }
 
-/* The fraction of a second in the `size` digits at `text`, nine of them at most. -1 when they are none. */
+/* The fraction of a second in the `size` (at most nine) digits at `text`. -1 when they are none. */
 static int64_t fraction_ns(const char *text, size_t size)
 {
-    int64_t ns = 0;
-    for (size_t i = 0; i < 9; i++) {
-        if (i < size && !is_digit(text[i]))
+    static const int32_t unit_ns[10] = {0, 100000000, 10000000, 1000000, 100000, 10000, 1000, 100, 10, 1};
+    int64_t value = 0;
+    for (size_t i = 0; i < size; i++) {
+        unsigned digit = (unsigned)text[i] - '0';
+        if (digit > 9)
             return -1;
-        ns = ns * 10 + (i < size ? text[i] - '0' : 0);
+        value = value * 10 + digit;
     }
-    return ns;
+    return value * unit_ns[size];
 }
 
 /* `:SS[.fraction]Z` behind the minute that we know. */

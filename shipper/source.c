@@ -181,12 +181,13 @@ static const struct rule {
     {SIGN_HEAD | SIGN_UNREAD | SIGN_TWIN, SIGN_PRESENT, SOURCE_SAME},
 };
 
-/* Two files that share an inode number but were born at different times never were the same file. */
+/* Two files that share an inode number but were born at different times never were the same file; nor were a
+ * plain one and a compressed one, for compressing makes a new file. */
 static bool same_inode(const struct source_evidence *known, const struct source_facts *facts)
 {
     bool born_apart = known->birth_ns && facts->birth_ns && known->birth_ns != facts->birth_ns &&
                       known->device == facts->device;
-    return known->inode == facts->inode && !born_apart;
+    return known->inode == facts->inode && known->compressed == facts->compressed && !born_apart;
 }
 
 /* An empty head agrees only with the inode it was seen at: the source had no bytes by which to know it

@@ -187,6 +187,15 @@ static void sort_sources(struct tail *tail)
 
 /* The quick check that a file which changed still holds what was read: its marker, or its head while nothing
  * was read. */
+/* A file that was empty when it was found may turn out to be a compressed one on its way. */
+static bool turned_compressed(struct tracked *tracked)
+{
+    char head[4];
+    int fd = file_fd(&tracked->file);
+    ssize_t got = fd < 0 ? 0 : file_pread(fd, head, sizeof(head), 0);
+    return got > 0 && unzip_knows(head, (size_t)got);
+}
+
 static bool still_holds(struct tracked *tracked, uint64_t size)
 {
     struct source_evidence *evidence = &tracked->source.record.evidence;
@@ -196,7 +205,7 @@ static bool still_holds(struct tracked *tracked, uint64_t size)
     if (size < evidence->offset || size < evidence->head.size)
         return false;
     if (evidence->offset == 0 && evidence->head.size == 0)
-        return true;
+        return !turned_compressed(tracked);
     int fd = file_fd(&tracked->file);
     if (fd < 0)
         return false;

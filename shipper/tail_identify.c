@@ -93,16 +93,37 @@ static bool has_brother(const struct tail *tail, const struct found_file *found)
     return false;
 }
 
+static bool candidate_is_present(const struct tail *tail, const struct newcomer *n)
+{
+    for (int i = 0; i < n->candidate_count; i++)
+        if (is_present(tail, &tail->known.items[n->candidates[i]]))
+            return true;
+    return false;
+}
+
+/* A compressed file that ends in the middle, or begins as a source does without reaching its marker. With
+ * --once it is left only where what it copies is there to be read. */
+static bool may_be_half_compressed(const struct tail *tail, const struct newcomer *n)
+{
+    if (!n->probe->facts.compressed || (!n->probe->is_cut && n->candidate_count == 0))
+        return false;
+    return !tail->options.once || candidate_is_present(tail, n);
+}
+
 /* An older generation that nobody knows and that was written a moment ago may be a copy (or a compressed one)
  * on its way: too short yet to be known by its head or its marker. It is judged when it is quiet. */
 static bool may_be_on_its_way(const struct tail *tail, const struct newcomer *n)
 {
     const struct source_facts *facts = &n->probe->facts;
-    bool like_others = facts->head.size < SOURCE_HEAD_BYTES_MAX || n->candidate_count > 0 || n->probe->is_cut;
+    bool like_others = facts->head.size < SOURCE_HEAD_BYTES_MAX || n->candidate_count > 0;
     int64_t age_ns = tail->now_ns - facts->modified_ns;
 
+    if (age_ns < 0 || age_ns >= FILE_QUIET_NS)
+        return false;
+    if (may_be_half_compressed(tail, n))
+        return true;
     return !tail->options.once && n->found->generation.kind != GENERATION_LIVE && like_others &&
-           age_ns >= 0 && age_ns < FILE_QUIET_NS && has_brother(tail, n->found);
+           has_brother(tail, n->found);
 }
 
 /* ---- a source gets its file ---- */

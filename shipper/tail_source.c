@@ -105,6 +105,8 @@ static int read_plain(struct source *source, uint64_t offset, void *memory, size
     ssize_t got = file_pread(fd, memory, size, offset);
     if (got < 0)
         return set_broken(source, (int)-got, ret_end, ret_problem);
+    if (offset == 0 && unzip_knows(memory, (size_t)got))
+        return set_suspicious(source, offset, ret_size, ret_end);
     /* After the read, so that what was written over between the look and now is not taken for the rest. */
     if (offset == evidence->offset && !source_marker_stands(source, fd))
         return set_suspicious(source, offset, ret_size, ret_end);

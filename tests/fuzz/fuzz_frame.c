@@ -1,30 +1,22 @@
 /* Any bytes as a source, in pieces whose sizes the first byte chooses: frames lie end to end and cover every
  * byte. */
+#include "fuzz.h"
+
 #include "shipper/frame.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { LINE_MAX = 64 };
 
-static void check(bool good)
-{
-    if (!good)
-        abort();
-}
-
 static void check_frame(const struct frame *frame, uint64_t *position)
 {
-    check(frame->offset == *position && frame->size > 0 && frame->line.size <= frame->size);
-    check(frame->kind != FRAME_LINE || frame->line.size <= LINE_MAX);
-    check(frame->line.size == 0 || frame->kind == FRAME_BLANK ||
-          (!memchr(frame->line.data, '\n', frame->line.size) &&
-           !memchr(frame->line.data, '\0', frame->line.size)));
+    fuzz_must(frame->offset == *position && frame->size > 0 && frame->line.size <= frame->size);
+    fuzz_must(frame->kind != FRAME_LINE || frame->line.size <= LINE_MAX);
+    fuzz_must(frame->line.size == 0 || frame->kind == FRAME_BLANK ||
+              (!memchr(frame->line.data, '\n', frame->line.size) &&
+               !memchr(frame->line.data, '\0', frame->line.size)));
     *position += frame->size;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int fuzz_one(const uint8_t *data, size_t size)
 {
     struct framer framer;
     struct frame frame;
@@ -39,6 +31,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     while ((frame = framer_last(&framer)).kind != FRAME_END)
         check_frame(&frame, &position);
-    check(position == size);
+    fuzz_must(position == size);
     return 0;
 }

@@ -1,17 +1,11 @@
 /* Any bytes as one line: every way of masking blocks gives the same answer, and what is taken lies within the
  * line. */
+#include "fuzz.h"
+
 #include "shipper/scan_private.h"
 
 #include "liblog/base/cleanup.h"
 #include "liblog/base/json.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool good)
-{
-    if (!good)
-        abort();
-}
 
 static void check_values(const struct event *event, struct slice line)
 {
@@ -20,8 +14,8 @@ static void check_values(const struct event *event, struct slice line)
         const struct value *value = &event->value[i];
         if (value->kind == VALUE_ABSENT)
             continue;
-        check(value->data >= line.data && value->data + value->size <= line.data + line.size);
-        check(value_text(value, memory, sizeof(memory)).size <= sizeof(memory));
+        fuzz_must(value->data >= line.data && value->data + value->size <= line.data + line.size);
+        fuzz_must(value_text(value, memory, sizeof(memory)).size <= sizeof(memory));
     }
 }
 
@@ -45,17 +39,17 @@ static void scan_by_every_way(struct scanner *scanner, struct slice line)
         if (!ways[i].usable())
             continue;
         scanner->way = &ways[i];
-        check(scan_line(scanner, line, &event) == expected);
-        check(expected != 0 || same_values(&first, &event));
+        fuzz_must(scan_line(scanner, line, &event) == expected);
+        fuzz_must(expected != 0 || same_values(&first, &event));
     }
     if (expected != 0)
         return;
-    check(first.bad_utf8 || json_is_valid(line, SCAN_DEPTH_MAX));
+    fuzz_must(first.bad_utf8 || json_is_valid(line, SCAN_DEPTH_MAX));
     check_values(&first, line);
     event_interpret(scanner, &first, INT64_C(1760884200000000000), 0);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int fuzz_one(const uint8_t *data, size_t size)
 {
     const struct scan_config config = {
         .format = "liblog",

@@ -62,6 +62,7 @@ static void text_is_resolved_and_cut_at_a_character(void **state)
     assert_text("\\u0041\\u00E9\\u20aC\\uD83D\\uDE00", true, 64, "A\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80");
     assert_text("a\\u00e9z", true, 2, "a");
     assert_text("\\ud83d\\ude00", true, 3, "");
+    assert_text("\\ude00\\ude00", true, 64, "\xEF\xBF\xBD\xEF\xBF\xBD");
     assert_text("\\ude00\\ud83dx\\ud83d\\u0041\\ud83d", true, 64,
                 "\xEF\xBF\xBD\xEF\xBF\xBDx\xEF\xBF\xBD"
                 "A\xEF\xBF\xBD");
