@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -15,10 +16,20 @@ enum { NEW_FILE_SECONDS_MAX = 60 };
 
 /* --- was the block written? ----------------------------------------------------------------------------- */
 
-/* A file that the dead process was writing: the log, or what a rotation has made of it in the same folder. */
-static int open_target(const char *log_path, const struct ring_target *target)
+static int open_if_target(const char *path, int flags, const struct ring_target *target)
 {
-    char path[2 * LL_PATH_SIZE];
+    struct stat st;
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | flags);
+    if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode) || (uint64_t)st.st_dev != target->device ||
+                    (uint64_t)st.st_ino != target->inode))
+        cleanup_close(&(int){take_fd(&fd)});
+    return fd;
+}
+
+/* What a rotation has made of the log in its folder: named like it, with something behind. */
+static int open_rotated(const char *log_path, const struct ring_target *target)
+{
+    char path[PATH_MAX + 512];
     const char *slash = strrchr(log_path, '/');
     const char *base = slash ? slash + 1 : log_path;
     snprintf(path, sizeof path, "%.*s", slash ? (int)(slash - log_path) + 1 : 2, slash ? log_path : "./");
@@ -26,18 +37,23 @@ static int open_target(const char *log_path, const struct ring_target *target)
     DIR *entries = opendir(path);
     int found = -1;
     for (struct dirent *entry; entries && found < 0 && (entry = readdir(entries));) {
-        struct stat st;
         if ((uint64_t)entry->d_ino != target->inode || strncmp(entry->d_name, base, strlen(base)) != 0)
             continue;
         snprintf(path + folder, sizeof path - folder, "%s", entry->d_name);
-        found = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-        if (found >= 0 &&
-            (fstat(found, &st) || !S_ISREG(st.st_mode) || (uint64_t)st.st_dev != target->device))
-            cleanup_close(&(int){take_fd(&found)});
+        found = open_if_target(path, O_NOFOLLOW, target);
     }
     if (entries)
         closedir(entries);
     return found;
+}
+
+/* The file that the dead process was writing. A log's path may be a symlink, which its writer followed too.
+ */
+static int open_target(const char *log_path, const struct ring_target *target)
+{
+    _cleanup_free_ char *real = realpath(log_path, NULL);
+    int found = open_if_target(log_path, 0, target);
+    return found >= 0 ? found : open_rotated(real ? real : log_path, target);
 }
 
 enum { LINE_LOOK_BYTES = 16384 };
@@ -58,7 +74,8 @@ static bool contains(const char *text, size_t size, const char *word)
 static bool is_line_of_run(int fd, uint64_t offset, uint64_t end, const char *run_id)
 {
     static const char beginning[] = "{\"timestamp\":\"";
-    char text[LINE_LOOK_BYTES];
+    char text[LINE_LOOK_BYTES], run[64];
+    snprintf(run, sizeof run, "\"" LL_KEY_RUN_ID "\":\"%s\"", run_id);
     ssize_t n = pread(fd, text, sizeof text, (off_t)offset);
     size_t size = n > 0 ? (size_t)n : 0;
     if (size > end - offset)
@@ -66,7 +83,7 @@ static bool is_line_of_run(int fd, uint64_t offset, uint64_t end, const char *ru
     size_t shorter = size < sizeof beginning - 1 ? size : sizeof beginning - 1;
     if (size == 0 || memcmp(text, beginning, shorter) != 0)
         return false;
-    return contains(text, size, run_id) || !memchr(text, '\n', size);
+    return contains(text, size, run) || !memchr(text, '\n', size);
 }
 
 enum block_state { BLOCK_WHOLE, BLOCK_MISSING, BLOCK_FRAGMENT };
