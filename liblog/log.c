@@ -115,6 +115,11 @@ static void log_call(struct caller *caller, struct instance *instance, uint32_t 
     writer_poke(&instance->writer, call->site->level >= LL_LEVEL_ERROR || is_half_full(producer));
 }
 
+int ll_site_is_on(ll_site *site)
+{
+    return instance_site_is_on(site);
+}
+
 void ll_write_at(ll_site *site, unsigned flags, const char *message, const ll_field *fields, size_t count)
 {
     struct caller *caller = caller_mine();
