@@ -139,6 +139,11 @@ bool callers_have_left(int64_t timeout_ns)
     return true;
 }
 
+bool caller_is_inside(void)
+{
+    return mine && mine->depth > 0;
+}
+
 void callers_forget_others(void)
 {
     all_callers = mine;

@@ -266,6 +266,13 @@ static void after_fork_in_parent(void)
     instance_unlock();
 }
 
+/* What the child has of the parent's log is memory only: it lets go of it, and the files stay as they are. */
+static void let_go_of_parents(struct instance *parent)
+{
+    writer_release(&parent->writer);
+    instance_free(parent);
+}
+
 /* The child has no writer and must not touch the parent's rings: it gets a run and rings of its own at its
  * first call; a run of its own also when the log was closed and it opens it by itself. */
 static void after_fork_in_child(void)
@@ -279,6 +286,9 @@ static void after_fork_in_child(void)
         forked = true;
         current = NULL;
         levels_changed();
+        if (!caller_is_inside()) /* else: forked in a signal handler within a call, which goes on with the
+                                    rings */
+            let_go_of_parents(parent);
     }
     callers_forget_others();
     instance_unlock();
