@@ -310,6 +310,13 @@ static void install_fork_handlers(void)
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
+/* A program may go to another folder later; its files stay where they were at ll_open. */
+static void from_the_root_on(char path[static LL_PATH_SIZE])
+{
+    if (*path && !is_stream(path) && os_absolute_path(path, path, LL_PATH_SIZE))
+        return; /* too long to say so: then as the program said it */
+}
+
 int ll_open_sized(const ll_config *config, size_t size, ll_problem *ret_problem)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -320,6 +327,9 @@ int ll_open_sized(const ll_config *config, size_t size, ll_problem *ret_problem)
     int error = settings_check(&checked, ret_problem);
     if (error)
         return error;
+    from_the_root_on(checked.file);
+    from_the_root_on(checked.error_file);
+    from_the_root_on(checked.ring_dir);
     instance_lock();
     forked = false;
     if (current)
