@@ -1,5 +1,6 @@
 #include "caller.h"
 
+#include <errno.h>
 #include <time.h>
 
 __thread struct caller *caller_of_thread;
@@ -69,7 +70,10 @@ static int take_segment(struct instance *instance, uint32_t *ret_segment)
         *ret_segment = instance->free_segment[--instance->free_count];
         return 0;
     }
-    return ring_file_grow(&instance->writer.file, ret_segment);
+    int error = ring_file_grow(&instance->writer.file, ret_segment);
+    if (error == -EBADF && ring_file_reopen(&instance->writer.file, instance->writer.ring_path) == 0)
+        error = ring_file_grow(&instance->writer.file, ret_segment);
+    return error;
 }
 
 static bool take_rings(struct caller *caller, struct instance *instance)
@@ -122,6 +126,11 @@ bool callers_have_left(int64_t timeout_ns)
         nanosleep(&(struct timespec){0, 1000000}, NULL);
     }
     return true;
+}
+
+bool caller_is_inside(void)
+{
+    return caller_of_thread && caller_of_thread->depth > 0;
 }
 
 void callers_forget_others(void)

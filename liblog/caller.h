@@ -77,6 +77,9 @@ static inline const struct caller_request *caller_request(const struct caller *c
 /* Waits until every call of another thread that is under way has ended. False when one does not in time. */
 bool callers_have_left(int64_t timeout_ns);
 
+/* Whether this thread is within a call: asked in a signal handler. */
+bool caller_is_inside(void);
+
 /* In the child of a fork: the other threads are not there. */
 void callers_forget_others(void);
 

@@ -27,6 +27,8 @@ static char run_id[UUID_TEXT_SIZE + 1];
 static uint64_t next_seq = 1;   /* of run_id: goes on over close and open */
 static ll_config forked_config; /* what a child opens at its first call */
 static bool forked;
+static char forked_from[UUID_TEXT_SIZE + 1]; /* the run of the process that forked this one, or "" */
+static bool run_is_over; /* its last records were left to whoever comes next, with the numbers that follow */
 
 /* Signals wait meanwhile: a handler that logs may need the lock too. */
 void instance_lock(void)
@@ -86,7 +88,8 @@ static void fill_identity(struct ring_identity *identity, const ll_config *confi
                                        .marks = config->marks};
     memcpy(identity->boot_id, folder->boot_id, sizeof identity->boot_id);
     snprintf(identity->run_id, sizeof identity->run_id, "%s", run_id);
-    snprintf(identity->parent_run_id, sizeof identity->parent_run_id, "%s", config->parent_run_id);
+    snprintf(identity->parent_run_id, sizeof identity->parent_run_id, "%s",
+             *forked_from ? forked_from : config->parent_run_id);
     snprintf(identity->service, sizeof identity->service, "%s", config->service);
     snprintf(identity->environment, sizeof identity->environment, "%s", config->environment);
 }
@@ -159,9 +162,10 @@ static int make_rings(struct writer *w, const ll_config *config)
 
 static void instance_free(struct instance *instance)
 {
-    int fd = instance->writer.file.fd;
+    int fd = ring_file_is_open(&instance->writer.file) ? instance->writer.file.fd : -1;
     ring_file_release(&instance->writer.file);
-    close(fd);
+    if (fd >= 0)
+        close(fd);
     folder_close(&instance->writer.folder);
     sink_release(&instance->writer.log);
     sink_release(&instance->writer.errors);
@@ -202,12 +206,13 @@ static void first_progress(struct ring_file *file)
 static int make_run_id(ll_problem *problem)
 {
     uint8_t uuid[UUID_SIZE];
-    if (*run_id)
+    if (*run_id && !run_is_over)
         return LL_OK;
     if (uuid7_now(uuid))
         return problem_set(problem, LL_ESYSTEM, "the kernel gives no random bytes for a run id");
     uuid_to_text(run_id, uuid);
     next_seq = 1;
+    run_is_over = false;
     return LL_OK;
 }
 
@@ -250,18 +255,29 @@ static void after_fork_in_parent(void)
     instance_unlock();
 }
 
+/* What the child has of the parent's log is memory only: it lets go of it, and the files stay as they are. */
+static void let_go_of_parents(struct instance *parent)
+{
+    writer_release(&parent->writer);
+    instance_free(parent);
+}
+
 /* The child has no writer and must not touch the parent's rings: it gets a run and rings of its own at its
- * first call. */
+ * first call; a run of its own also when the log was closed and it opens it by itself. */
 static void after_fork_in_child(void)
 {
     struct instance *parent = instance_opened;
+    if (*run_id)
+        memcpy(forked_from, run_id, sizeof forked_from);
+    run_id[0] = '\0';
     if (parent) {
         forked_config = parent->config;
-        snprintf(forked_config.parent_run_id, sizeof forked_config.parent_run_id, "%s", run_id);
         forked = true;
-        run_id[0] = '\0';
         instance_opened = NULL;
         levels_changed();
+        if (!caller_is_inside()) /* else: forked in a signal handler within a call, which goes on with the
+                                    rings */
+            let_go_of_parents(parent);
     }
     callers_forget_others();
     instance_unlock();
@@ -283,6 +299,13 @@ static void install_fork_handlers(void)
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
+/* A program may go to another folder later; its files stay where they were at ll_open. */
+static void from_the_root_on(char path[static LL_PATH_SIZE])
+{
+    if (*path && !is_stream(path) && os_absolute_path(path, path, LL_PATH_SIZE))
+        return; /* too long to say so: then as the program said it */
+}
+
 int ll_open_sized(const ll_config *config, size_t size, ll_problem *ret_problem)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -293,6 +316,9 @@ int ll_open_sized(const ll_config *config, size_t size, ll_problem *ret_problem)
     int error = settings_check(&checked, ret_problem);
     if (error)
         return error;
+    from_the_root_on(checked.file);
+    from_the_root_on(checked.error_file);
+    from_the_root_on(checked.ring_dir);
     instance_lock();
     forked = false;
     if (instance_opened)
@@ -319,6 +345,7 @@ void ll_close(void)
     bool left = callers_have_left(CLOSE_CALLERS_NS_MAX);
     writer_stop(&instance->writer);
     next_seq = instance->writer.file.progress->next_seq[ring_file_parity(&instance->writer.file)];
+    run_is_over = instance->writer.left_behind;
     if (left)
         instance_free(instance);
 }

@@ -64,7 +64,8 @@ static int parse_part(struct levels *levels, const char *part, size_t size, ll_p
             "LOG_LEVEL: \"%.*s\" is no level; use trace, debug, info, warning, error, critical or off, "
             "or LOGGER=LEVEL, with commas between them",
             (int)size, part);
-    if ((equals && equals == part) || levels_set(levels, logger, (ll_level)level))
+    bool cannot_be = equals && (equals == part || equals - part >= LEVELS_NAME_SIZE);
+    if (cannot_be || levels_set(levels, logger, (ll_level)level))
         return problem_set(
             problem, LL_EINVAL,
             "LOG_LEVEL: the logger of \"%.*s\" cannot be; use at most %d names of 1 to %d characters",

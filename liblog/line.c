@@ -3,6 +3,7 @@
 #include "liblog/base/json.h"
 #include "liblog/base/number.h"
 #include "liblog/base/time_text.h"
+#include "liblog/base/utf8.h"
 
 #include <liblog/record.h>
 #include <stdlib.h>
@@ -181,30 +182,28 @@ static void add_time(struct bytes *b, int64_t unix_ns)
     bytes_advance(b, TIME_TEXT_SIZE);
 }
 
-static bool is_continuation(char c)
+/* The caller cuts at a byte (what it cuts may change under its hands); the character torn there is left out
+ * here. */
+static size_t without_torn_character(struct slice text)
 {
-    return ((unsigned char)c & 0xc0) == 0x80;
-}
-
-/* Without a last character of which only the beginning is there: the caller's side cuts at any byte. */
-static struct slice without_half_character(struct slice text)
-{
-    size_t lead = text.size;
-    while (lead > 0 && text.size - lead < 3 && is_continuation(text.data[lead - 1]))
-        lead--;
-    unsigned char first = lead > 0 ? (unsigned char)text.data[lead - 1] : 0;
-    size_t wanted = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
-    if (lead > 0 && text.size - (lead - 1) < wanted)
-        text.size = lead - 1;
-    return text;
+    for (size_t back = 1; back <= 3 && back <= text.size; back++) {
+        const char *start = text.data + text.size - back;
+        if (utf8_is_continuation((unsigned char)*start))
+            continue;
+        struct utf8_part part = utf8_first_part(start, back);
+        return !part.valid && part.size == back && utf8_announced_size((unsigned char)*start) > back
+                   ? text.size - back
+                   : text.size;
+    }
+    return text.size;
 }
 
 static void add_text(struct bytes *b, struct slice text, const struct limits *limits)
 {
-    if (limits->truncated)
-        text = without_half_character(text);
     if (text.size > limits->text_max)
         text.size = utf8_cut(text, limits->text_max);
+    if (limits->truncated)
+        text.size = without_torn_character(text);
     json_add_string(b, text);
 }
 
@@ -225,6 +224,12 @@ static void add_hex(struct bytes *b, struct slice bytes, const struct limits *li
 
 enum { RAW_JSON_DEPTH_MAX = 64 };
 
+/* U+2028 or U+2029: in valid JSON these stand only inside strings, where an escape means the same. */
+static bool is_line_separator(const char *at, const char *end)
+{
+    return end - at >= 3 && memcmp(at, "\xe2\x80", 2) == 0 && ((unsigned char)at[2] & 0xfe) == 0xa8;
+}
+
 /* A newline inside raw JSON is white space there, but would end the line here. */
 static void add_raw_json(struct bytes *b, struct slice text, const struct limits *limits)
 {
@@ -232,11 +237,14 @@ static void add_raw_json(struct bytes *b, struct slice text, const struct limits
         add_text(b, text, limits);
         return;
     }
-    char *room = bytes_room(b, text.size);
-    for (size_t i = 0; room && i < text.size; i++)
-        room[i] = (unsigned char)text.data[i] < 0x20 ? ' ' : text.data[i];
-    if (room)
-        bytes_advance(b, text.size);
+    for (const char *at = text.data, *end = at + text.size; at < end; at++) {
+        if (is_line_separator(at, end)) {
+            bytes_add(b, (unsigned char)at[2] == 0xa8 ? SLICE("\\u2028") : SLICE("\\u2029"));
+            at += 2;
+        } else {
+            bytes_add_char(b, (unsigned char)*at < 0x20 ? ' ' : *at);
+        }
+    }
 }
 
 static double number_as_double(uint64_t bits)

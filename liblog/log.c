@@ -120,6 +120,11 @@ static void log_call(struct caller *caller, struct instance *instance, uint32_t 
     writer_poke(&instance->writer, call->site->level >= LL_LEVEL_ERROR || is_half_full(producer));
 }
 
+int ll_site_is_on(ll_site *site)
+{
+    return instance_site_is_on(site);
+}
+
 void ll_write_at(ll_site *site, unsigned flags, const char *message, const ll_field *fields, size_t count)
 {
     struct caller *caller = caller_mine();
@@ -127,12 +132,15 @@ void ll_write_at(ll_site *site, unsigned flags, const char *message, const ll_fi
         return;
     uint32_t depth = caller_enter(caller);
     struct instance *instance = caller_instance(caller);
-    if (instance && instance_site_is_on(site) && depth < RING_FILE_DEPTHS) {
+    bool on = instance && instance_site_is_on(site);
+    if (on && depth < RING_FILE_DEPTHS) {
         const char *literal = flags & LL_MESSAGE_LITERAL ? message : NULL;
         struct frame_call call = {.site = site, .message = message, .fields = fields, .count = count};
         call.shape = flags & LL_KEYS_DYNAMIC ? shape_of(instance, site, literal, fields, 0)
                                              : shape_of(instance, site, literal, fields, count);
         log_call(caller, instance, depth, &call);
+    } else if (on) {
+        __atomic_fetch_add(&instance->dropped_without_ring, 1, __ATOMIC_RELAXED);
     }
     caller_leave(caller, depth);
 }

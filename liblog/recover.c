@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -15,10 +16,20 @@ enum { NEW_FILE_SECONDS_MAX = 60 };
 
 /* --- was the block written? ----------------------------------------------------------------------------- */
 
-/* A file that the dead process was writing: the log, or what a rotation has made of it in the same folder. */
-static int open_target(const char *log_path, const struct ring_target *target)
+static int open_if_target(const char *path, int flags, const struct ring_target *target)
 {
-    char path[2 * LL_PATH_SIZE];
+    struct stat st;
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | flags);
+    if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode) || (uint64_t)st.st_dev != target->device ||
+                    (uint64_t)st.st_ino != target->inode))
+        cleanup_close(&(int){take_fd(&fd)});
+    return fd;
+}
+
+/* What a rotation has made of the log in its folder: named like it, with something behind. */
+static int open_rotated(const char *log_path, const struct ring_target *target)
+{
+    char path[PATH_MAX + 512];
     const char *slash = strrchr(log_path, '/');
     const char *base = slash ? slash + 1 : log_path;
     snprintf(path, sizeof path, "%.*s", slash ? (int)(slash - log_path) + 1 : 2, slash ? log_path : "./");
@@ -26,18 +37,23 @@ static int open_target(const char *log_path, const struct ring_target *target)
     DIR *entries = opendir(path);
     int found = -1;
     for (struct dirent *entry; entries && found < 0 && (entry = readdir(entries));) {
-        struct stat st;
         if ((uint64_t)entry->d_ino != target->inode || strncmp(entry->d_name, base, strlen(base)) != 0)
             continue;
         snprintf(path + folder, sizeof path - folder, "%s", entry->d_name);
-        found = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-        if (found >= 0 &&
-            (fstat(found, &st) || !S_ISREG(st.st_mode) || (uint64_t)st.st_dev != target->device))
-            cleanup_close(&(int){take_fd(&found)});
+        found = open_if_target(path, O_NOFOLLOW, target);
     }
     if (entries)
         closedir(entries);
     return found;
+}
+
+/* The file that the dead process was writing. A log's path may be a symlink, which its writer followed too.
+ */
+static int open_target(const char *log_path, const struct ring_target *target)
+{
+    _cleanup_free_ char *real = realpath(log_path, NULL);
+    int found = open_if_target(log_path, 0, target);
+    return found >= 0 ? found : open_rotated(real ? real : log_path, target);
 }
 
 enum { LINE_LOOK_BYTES = 16384 };
@@ -58,7 +74,8 @@ static bool contains(const char *text, size_t size, const char *word)
 static bool is_line_of_run(int fd, uint64_t offset, uint64_t end, const char *run_id)
 {
     static const char beginning[] = "{\"timestamp\":\"";
-    char text[LINE_LOOK_BYTES];
+    char text[LINE_LOOK_BYTES], run[64];
+    snprintf(run, sizeof run, "\"" LL_KEY_RUN_ID "\":\"%s\"", run_id);
     ssize_t n = pread(fd, text, sizeof text, (off_t)offset);
     size_t size = n > 0 ? (size_t)n : 0;
     if (size > end - offset)
@@ -66,7 +83,7 @@ static bool is_line_of_run(int fd, uint64_t offset, uint64_t end, const char *ru
     size_t shorter = size < sizeof beginning - 1 ? size : sizeof beginning - 1;
     if (size == 0 || memcmp(text, beginning, shorter) != 0)
         return false;
-    return contains(text, size, run_id) || !memchr(text, '\n', size);
+    return contains(text, size, run) || !memchr(text, '\n', size);
 }
 
 enum block_state { BLOCK_WHOLE, BLOCK_MISSING, BLOCK_FRAGMENT };
@@ -98,11 +115,58 @@ static void cut_at(int fd, uint64_t offset)
         return; /* the line stays torn; the block is written again behind it */
 }
 
+static bool file_begins_with(int fd, uint64_t offset, struct slice block, size_t *ret_there)
+{
+    _cleanup_free_ char *there = malloc(block.size);
+    ssize_t n = there ? pread(fd, there, block.size, (off_t)offset) : -1;
+    if (n < 0 || memcmp(there, block.data, (size_t)n) != 0)
+        return false;
+    *ret_there = (size_t)n;
+    return true;
+}
+
+static bool write_behind(int fd, uint64_t offset, struct slice rest)
+{
+    while (rest.size > 0) {
+        ssize_t n = pwrite(fd, rest.data, rest.size, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        rest = slice_from(rest.data + n, rest.size - (size_t)n);
+        offset += (uint64_t)n;
+    }
+    return true;
+}
+
 /*
- * The write that was under way when the process died. Whole: the positions move. Not whole: the fragment is
- * cut off, and copies that came before it are taken back, for both are made again.
+ * Makes the block once more and writes what of it is not in the file. Whoever follows the file may have read
+ * the lines that are: they stay where they stand.
  */
-static void settle_pending(struct ring_file *file, const struct sink *log, const struct sink *errors)
+static bool complete(struct ring_file *file, const struct ring_note *note, int fd, struct sink *log,
+                     struct sink *errors)
+{
+    struct drain drain;
+    uint64_t offset = note->target[0].offset;
+    size_t there;
+    if (drain_init(&drain, file, log, errors))
+        return false;
+    struct slice block = slice_from("", 0);
+    bool done = drain_again(&drain, note);
+    if (done)
+        block = bytes_slice(&drain.block);
+    done = done && file_begins_with(fd, offset, block, &there) &&
+           write_behind(fd, offset + there, slice_from(block.data + there, block.size - there));
+    drain_release(&drain);
+    return done;
+}
+
+/*
+ * The write that was under way when the process died. Whole: the positions move. A fragment: it is completed,
+ * or, when the block cannot be made again as it was, cut off. Missing: copies that came before it are taken
+ * back, for both are made again.
+ */
+static void settle_pending(struct ring_file *file, struct sink *log, struct sink *errors)
 {
     const struct ring_note *note = ring_file_pending(file);
     int _cleanup_close_ log_fd = -1;
@@ -111,6 +175,8 @@ static void settle_pending(struct ring_file *file, const struct sink *log, const
         return;
     const char *run_id = file->identity->run_id;
     enum block_state state = look_at(log->path, &note->target[0], run_id, &log_fd);
+    if (state == BLOCK_FRAGMENT && complete(file, note, log_fd, log, errors))
+        state = BLOCK_WHOLE;
     if (state == BLOCK_WHOLE) {
         ring_file_commit(file);
         return;
@@ -130,11 +196,7 @@ static int write_rest(struct drain *drain)
         error = drain_write(drain);
     if (error || drain->file->progress->closed[ring_file_parity(drain->file)])
         return error;
-    struct record_mark mark = {.mark = LL_MARK_RECOVERED,
-                               .message = "the process died; its log was finished by another",
-                               .level = LL_LEVEL_WARNING,
-                               .pid_thread = drain->file->identity->pid};
-    drain_mark(drain, &mark, os_realtime_ns(), true);
+    drain_close(drain, DRAIN_RECOVERED);
     return drain_write(drain);
 }
 

@@ -1,6 +1,9 @@
 #include "ring_file.h"
 
+#include "liblog/base/uuid.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -63,10 +66,39 @@ static void identity_complete(struct ring_identity *identity, size_t page)
     identity->uses_counter = ticks_use_counter();
 }
 
+static bool is_same_file(const struct ring_file *file, int fd)
+{
+    struct stat st;
+    return fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_dev == file->device &&
+           (uint64_t)st.st_ino == file->inode;
+}
+
+bool ring_file_is_open(const struct ring_file *file)
+{
+    return is_same_file(file, file->fd);
+}
+
+int ring_file_reopen(struct ring_file *file, const char *path)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return -errno;
+    if (!is_same_file(file, fd)) {
+        close(fd);
+        return -ENOENT;
+    }
+    file->fd = fd;
+    return 0;
+}
+
 int ring_file_make(struct ring_file *file, int fd, const struct ring_identity *identity)
 {
     void *memory;
-    *file = (struct ring_file){.fd = fd, .page = os_page_size()};
+    struct stat st;
+    if (fstat(fd, &st))
+        return -errno;
+    *file = (struct ring_file){
+        .fd = fd, .device = (uint64_t)st.st_dev, .inode = (uint64_t)st.st_ino, .page = os_page_size()};
     file->segment = calloc(RING_FILE_SEGMENTS_MAX, sizeof *file->segment);
     if (!file->segment)
         return -ENOMEM;
@@ -132,6 +164,8 @@ int ring_file_grow(struct ring_file *file, uint32_t *ret_index)
     uint32_t index = file->segment_count;
     if (index == RING_FILE_SEGMENTS_MAX)
         return -ENOSPC;
+    if (!ring_file_is_open(file))
+        return -EBADF;
     uint64_t offset = segment_offset(file, index);
     int error = os_allocate(file->fd, offset, segment_bytes(file->identity));
     if (!error)
@@ -181,9 +215,9 @@ void ring_file_note(struct ring_file *file, const struct ring_note *note)
 {
     struct ring_note *place = &file->progress->note;
     put_back_segments(file);
-    place->first_seq = note->first_seq;
-    place->last_seq = note->last_seq;
-    memcpy(place->target, note->target, sizeof place->target);
+    struct ring_note whole = *note;
+    whole.generation = place->generation; /* of an earlier block: does not hold yet */
+    *place = whole;
     __atomic_store_n(&place->generation, file->progress->generation, __ATOMIC_RELEASE);
     put_back(file, PAGE_PROGRESS * file->page, file->progress, sizeof *file->progress);
 }
@@ -264,6 +298,9 @@ static const char *identity_fault(const struct ring_identity *identity)
         !text_ends(identity->service, sizeof identity->service) ||
         !text_ends(identity->environment, sizeof identity->environment))
         return "its texts do not end";
+    uint8_t uuid[UUID_SIZE];
+    if (uuid_from_text(slice_of(identity->run_id), uuid))
+        return "its run id cannot be"; /* lines are told by it, so it must be one that no other text is */
     return NULL;
 }
 
@@ -295,6 +332,15 @@ static int ring_load(const struct ring_file *file, uint64_t offset, struct ring 
     return error;
 }
 
+/* The reason of a fault goes out; where there is none, that of an earlier step stays. */
+static int fault(const char *reason, const char **ret_reason)
+{
+    if (!reason)
+        return LL_OK;
+    *ret_reason = reason;
+    return LL_EFORMAT;
+}
+
 static int segment_load(struct ring_file *file, uint32_t index, const char **ret_reason)
 {
     struct ring_segment *segment = &file->segment[index];
@@ -310,8 +356,9 @@ static int segment_load(struct ring_file *file, uint32_t index, const char **ret
     for (int i = 0; i < RING_FILE_DEPTHS && !error; i++) {
         uint64_t size = ring_bytes_of(file->identity, i);
         segment->ring[i] = (struct ring){control_of(segment, i), memory, size};
-        *ret_reason = ring_fault(&segment->ring[i], ring_file_parity(file));
-        error = *ret_reason ? LL_EFORMAT : ring_load(file, offset, &segment->ring[i]);
+        error = fault(ring_fault(&segment->ring[i], ring_file_parity(file)), ret_reason);
+        if (!error)
+            error = ring_load(file, offset, &segment->ring[i]);
         memory += 2 * size;
         offset += size;
     }
@@ -323,11 +370,10 @@ static int front_load(struct ring_file *file, const char **ret_reason)
 {
     struct ring_identity identity;
     int error = read_all(file->fd, 0, &identity, sizeof identity);
+    if (!error)
+        error = fault(identity_fault(&identity), ret_reason);
     if (error)
         return error;
-    *ret_reason = identity_fault(&identity);
-    if (*ret_reason)
-        return LL_EFORMAT;
     file->page = identity.page;
     char *memory = malloc(front_bytes(file));
     if (!memory)
@@ -337,8 +383,7 @@ static int front_load(struct ring_file *file, const char **ret_reason)
     if (error)
         return error;
     *file->identity = identity; /* what was checked, should the file have changed in between */
-    *ret_reason = growth_fault(file->growth);
-    return *ret_reason ? LL_EFORMAT : LL_OK;
+    return fault(growth_fault(file->growth), ret_reason);
 }
 
 int ring_file_load(struct ring_file *file, int fd, const char **ret_reason)

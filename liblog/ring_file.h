@@ -76,6 +76,12 @@ struct ring_note {
     uint64_t first_seq;
     uint64_t last_seq;
     struct ring_target target[RING_FILE_TARGETS];
+    /* what else the block was made of, so that it can be made once more to the byte */
+    struct ticks_anchor anchor;
+    int64_t last_time_ns; /* of the record before the block */
+    int64_t mark_time_ns; /* of the library's own records in it */
+    uint32_t mark_thread;
+    uint32_t closing; /* enum drain_closing */
 };
 
 struct ring_progress {
@@ -100,7 +106,8 @@ struct ring_segment {
 
 struct ring_file {
     int fd;
-    bool is_copy; /* of a dead process: changes are also written to fd */
+    uint64_t device, inode; /* what fd is, as long as the program has not closed it */
+    bool is_copy;           /* of a dead process: changes are also written to fd */
     struct ring_identity *identity;
     struct ring_progress *progress;
     struct ring_growth *growth;
@@ -113,9 +120,16 @@ struct ring_file {
 /* Makes the file's first part in `fd` (empty) and maps it. `identity` is copied, its layout fields filled. */
 int ring_file_make(struct ring_file *file, int fd, const struct ring_identity *identity);
 
-/* The next segment, mapped and faulted in; its number goes to ret_index. -ENOSPC when there are enough. Under
- * the caller's lock. */
+/* The next segment, mapped and faulted in; its number goes to ret_index. -ENOSPC when there are enough,
+ * -EBADF when the program has closed the descriptor. Under the caller's lock. */
 int ring_file_grow(struct ring_file *file, uint32_t *ret_index);
+
+/* Whether fd still is the ring file: programs close descriptors that they do not know, and use the numbers
+ * again. */
+bool ring_file_is_open(const struct ring_file *file);
+
+/* Finds the file again by its path, should the program have closed the descriptor. 0 or a negative errno. */
+int ring_file_reopen(struct ring_file *file, const char *path);
 
 /*
  * Copies the rings of a dead process out of `fd`. LL_OK; LL_EFORMAT with a reason when it is not to be

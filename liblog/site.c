@@ -159,7 +159,8 @@ bool site_read(const char *bytes, size_t available, struct site_view *ret_view)
     memcpy(&entry, bytes, sizeof entry);
     size_t keys = (size_t)entry.key_count * sizeof(struct site_key);
     size_t fixed = sizeof entry + keys + names_size(&entry);
-    if (entry.size > available || entry.size % 8 || fixed > entry.size || entry.level >= LL_LEVEL_OFF)
+    if (entry.size > available || entry.size % 8 || fixed > entry.size || entry.level >= LL_LEVEL_OFF ||
+        entry.key_count > SITE_KEYS_MAX)
         return false;
     const struct site_key *key = (const struct site_key *)(const void *)(bytes + sizeof entry);
     if (!keys_fit(key, entry.key_count, entry.size - fixed))
@@ -169,6 +170,7 @@ bool site_read(const char *bytes, size_t available, struct site_view *ret_view)
     ret_view->file = take(&at, entry.file_size);
     ret_view->function = take(&at, entry.function_size);
     ret_view->message = take(&at, entry.message_size);
+    ret_view->size = entry.size;
     ret_view->line = entry.line;
     ret_view->level = entry.level;
     ret_view->has_message = entry.has_message;

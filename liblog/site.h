@@ -82,6 +82,7 @@ size_t site_plain_entry(char *out, const ll_site *site);
 /* An entry as read: views into it. */
 struct site_view {
     struct slice logger, file, function, message;
+    uint32_t size; /* of the whole entry */
     uint32_t line;
     uint8_t level;
     bool has_message;

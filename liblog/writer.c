@@ -189,11 +189,9 @@ static void begin_in_file(struct writer *w)
 
 static void write_close_mark(struct writer *w)
 {
-    struct record_mark mark = {
-        .mark = LL_MARK_CLOSE, .message = "log closed", .level = LL_LEVEL_INFO, .pid_thread = os_thread_id()};
     if (!w->file.identity->marks)
         return;
-    drain_mark(&w->drain, &mark, os_realtime_ns(), true);
+    drain_close(&w->drain, DRAIN_CLOSED);
     write_block(w);
 }
 
@@ -207,10 +205,10 @@ static void finish(struct writer *w)
         nanosleep(&pause, NULL);
         result = pass(w);
     }
-    if (result < 0)
-        return;
-    write_close_mark(w);
-    if (has_rings_in_file(w) && w->drain.block.size == 0)
+    if (result >= 0)
+        write_close_mark(w);
+    w->left_behind = result < 0 || w->drain.block.size > 0;
+    if (has_rings_in_file(w) && !w->left_behind)
         unlink(w->ring_path);
 }
 
@@ -256,6 +254,7 @@ int writer_start(struct writer *w)
     if (has_rings_in_file(w) && os_robust_map(&w->robust, (int[]){w->file.fd, w->folder.lock_fd},
                                               (uint64_t[]){ring_file_owner_offset(), 0}))
         error = LL_ENOMEM;
+    folder_close(&w->folder); /* the mapping holds the lock's page; a program may want the number */
     if (!error)
         error = start_thread(w);
     if (error) {
@@ -272,6 +271,11 @@ void writer_stop(struct writer *w)
     __atomic_store_n(&w->stop, 1, __ATOMIC_SEQ_CST);
     writer_poke(w, true);
     pthread_join(w->thread, NULL);
+    writer_release(w);
+}
+
+void writer_release(struct writer *w)
+{
     drain_release(&w->drain);
     if (has_rings_in_file(w))
         os_robust_unmap(&w->robust);

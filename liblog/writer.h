@@ -51,6 +51,7 @@ struct writer {
     uint32_t stalled; /* the log cannot be written */
     bool barrier;     /* the kernel helps with sleeping for good */
     bool told;        /* one line on stderr was printed for this stall */
+    bool left_behind; /* the ring file stays: at the end the log could not be written */
     ll_health health; /* the thread's own */
     pthread_mutex_t health_mutex;
     ll_health published; /* as of the last pass, under health_mutex */
@@ -65,6 +66,9 @@ int writer_start(struct writer *writer);
 /* Writes all that was published before, then ends the thread. What cannot be written stays in the ring file
  * for recovery. */
 void writer_stop(struct writer *writer);
+
+/* Gives back the memory of a writer whose thread has ended, or, in the child of a fork, is not there. */
+void writer_release(struct writer *writer);
 
 /* After a publication: wakes the writer if it sleeps for good, or, when urgent, also from a nap. Safe in a
  * signal handler. */

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <linux/magic.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -96,6 +98,25 @@ const char *os_program_name(void)
 void os_thread_name(const char *name)
 {
     pthread_setname_np(pthread_self(), name);
+}
+
+int os_absolute_path(const char *path, char *ret_path, size_t size)
+{
+    char folder[PATH_MAX] = "";
+    bool is_relative = *path != '/';
+    if (is_relative && !getcwd(folder, sizeof folder))
+        return -errno;
+    while (is_relative && strncmp(path, "./", 2) == 0)
+        path += 2;
+    char *joined = NULL;
+    int length = asprintf(&joined, "%s%s%s", folder, is_relative ? "/" : "", path);
+    if (length < 0)
+        return -ENOMEM;
+    bool fits = (size_t)length < size;
+    if (fits)
+        memcpy(ret_path, joined, (size_t)length + 1);
+    free(joined);
+    return fits ? 0 : -ENAMETOOLONG;
 }
 
 size_t os_page_size(void)

@@ -28,6 +28,10 @@ int os_random(void *ret_bytes, size_t size);
 const char *os_program_name(void);
 
 void os_thread_name(const char *name);
+
+/* The path from the root on, told by the folder in which the process is now. -ENAMETOOLONG, or why that
+ * folder cannot be told. */
+int os_absolute_path(const char *path, char *ret_path, size_t size);
 size_t os_page_size(void);
 int64_t os_realtime_ns(void);
 int64_t os_monotonic_ns(void);
