@@ -357,7 +357,7 @@ static const char *reader_take(struct reader *r, size_t size)
     return taken;
 }
 
-static bool read_text(struct reader *r, struct slice *ret_text, bool *ret_is_null)
+static inline bool read_text(struct reader *r, struct slice *ret_text, bool *ret_is_null)
 {
     uint32_t size;
     if (r->left < 8)
@@ -372,7 +372,7 @@ static bool read_text(struct reader *r, struct slice *ret_text, bool *ret_is_nul
     return true;
 }
 
-static bool read_value(struct reader *r, bool has_keys, struct frame_value *value)
+static inline bool read_value(struct reader *r, bool has_keys, struct frame_value *value)
 {
     bool is_null = false;
     if (is_text(value->type)) {
@@ -403,6 +403,36 @@ static bool read_key(struct reader *r, struct frame_value *value)
     return true;
 }
 
+/* Written out in full, each with its key. */
+static bool read_members(struct reader *r, struct frame_view *view)
+{
+    for (uint32_t i = 0; i < view->value_count; i++) {
+        struct frame_value *value = &view->value[i];
+        *value = (struct frame_value){.key = slice_from("", 0), .text = slice_from("", 0)};
+        if (!read_key(r, value) || !read_value(r, true, value))
+            return false;
+    }
+    return true;
+}
+
+/* Values only, of the types that the site has registered. */
+static bool read_values(struct reader *r, const struct site_view *site, struct frame_view *view)
+{
+    for (uint32_t i = 0; i < view->value_count; i++) {
+        struct frame_value *value = &view->value[i];
+        value->type = site->key[i].type;
+        value->key = value->text = slice_from("", 0);
+        if (is_one_of(WORD_TYPES, value->type) && r->left >= 8) {
+            memcpy(&value->number, r->at, 8);
+            r->at += 8;
+            r->left -= 8;
+        } else if (!read_value(r, false, value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool read_fields(struct reader *r, const struct frame *frame, const struct site_view *site,
                         struct frame_view *view)
 {
@@ -410,31 +440,24 @@ static bool read_fields(struct reader *r, const struct frame *frame, const struc
     if (frame->field_count > FRAME_FIELDS_MAX || (!has_keys && frame->field_count > site->key_count))
         return false;
     view->value_count = frame->field_count;
-    for (uint32_t i = 0; i < frame->field_count; i++) {
-        struct frame_value *value = &view->value[i];
-        value->key = slice_from("", 0);
-        value->text = slice_from("", 0);
-        value->number = 0;
-        value->type = has_keys ? 0 : site->key[i].type;
-        if ((has_keys && !read_key(r, value)) || !read_value(r, has_keys, value))
-            return false;
-    }
-    return true;
+    return has_keys ? read_members(r, view) : read_values(r, site, view);
 }
 
 static bool read_context(struct reader *r, const struct frame *frame, struct frame_view *view)
 {
-    struct frame_context context = {{0}};
+    struct frame_context context;
+    if (frame->context_size == 0) {
+        memset(view->context, 0, sizeof view->context);
+        return true;
+    }
     struct reader inner = {r->at, frame->context_size};
     if (frame->context_size % 8 || frame->context_size > r->left)
         return false;
-    if (frame->context_size) {
-        if (inner.left < sizeof context)
-            return false;
-        memcpy(&context, inner.at, sizeof context);
-        inner.at += sizeof context;
-        inner.left -= sizeof context;
-    }
+    if (inner.left < sizeof context)
+        return false;
+    memcpy(&context, inner.at, sizeof context);
+    inner.at += sizeof context;
+    inner.left -= sizeof context;
     for (int i = 0; i < CONTEXT_TEXTS; i++) {
         if (context.size[i] > inner.left)
             return false;

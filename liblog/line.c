@@ -1,5 +1,6 @@
 #include "line.h"
 
+#include "liblog/base/digits.h"
 #include "liblog/base/json.h"
 #include "liblog/base/number.h"
 #include "liblog/base/time_text.h"
@@ -37,6 +38,20 @@ static struct slice since(const struct bytes *b, size_t from)
 
 /* --- what does not change from call to call ------------------------------------------------------------- */
 
+enum { NS_PER_SECOND = 1000000000, SECOND_TEXT_SIZE = TIME_TEXT_SIZE - 10, FRACTION_DIGITS = 9 };
+#define TIMESTAMP_START "{\"" LL_KEY_TIMESTAMP "\":\""
+enum { SECOND_SIZE = sizeof TIMESTAMP_START - 1 + SECOND_TEXT_SIZE };
+
+static void recent_set_second(struct record_recent *recent, int64_t unix_ns)
+{
+    char text[TIME_TEXT_SIZE];
+    int64_t fraction = unix_ns % NS_PER_SECOND;
+    time_to_text(text, unix_ns);
+    memcpy(recent->second, TIMESTAMP_START, sizeof TIMESTAMP_START - 1);
+    memcpy(recent->second + sizeof TIMESTAMP_START - 1, text, SECOND_TEXT_SIZE);
+    recent->second_ns = (uint64_t)unix_ns - (uint64_t)(fraction < 0 ? fraction + NS_PER_SECOND : fraction);
+}
+
 int record_run_init(struct record_run *run, const struct ring_identity *identity)
 {
     struct bytes b;
@@ -59,6 +74,7 @@ int record_run_init(struct record_run *run, const struct ring_identity *identity
     json_add_u64(&b, identity->pid);
     BYTES_LITERAL(&b, ",\"" LL_KEY_TID "\":");
     run->pid = since(&b, from);
+    recent_set_second(&run->recent, 0);
     return LL_OK;
 }
 
@@ -114,24 +130,71 @@ static bool later_key_equal(const struct site_view *view, uint32_t i, const char
     return false;
 }
 
+/* `,"fields":{` before the first, `,` before the others. */
+static void add_separator(struct bytes *b, bool *is_first)
+{
+    if (*is_first)
+        BYTES_LITERAL(b, ",\"" LL_KEY_FIELDS "\":{");
+    else
+        bytes_add_char(b, ',');
+    *is_first = false;
+}
+
 static void add_keys(struct bytes *b, struct record_site *site)
 {
     const char *text = site->view.key_text;
+    bool is_first = true;
     for (uint32_t i = 0; i < site->view.key_count; i++) {
-        size_t from = b->size;
+        struct record_key *key = &site->key[i];
+        size_t from = b->size, piece_from = from;
+        key->shadowed = later_key_equal(&site->view, i, text);
+        if (!key->shadowed) {
+            add_separator(b, &is_first);
+            from = b->size;
+        }
         json_add_string(b, slice_from(text, site->view.key[i].size));
         bytes_add_char(b, ':');
-        site->key[i] = (struct record_key){since(b, from), later_key_equal(&site->view, i, text)};
+        key->text = since(b, from);
+        key->piece = key->shadowed ? slice_from("", 0) : since(b, piece_from);
         text += site->view.key[i].size;
     }
+    site->end = is_first ? SLICE("}\n") : SLICE("}}\n");
 }
+
+/* Whether the record's members stand as the site's keys do: an exception has a place of its own. */
+static bool has_only_fields(const struct site_view *view)
+{
+    for (uint32_t i = 0; i < view->key_count; i++)
+        if (is_exception(view->key[i].type) || view->key[i].type == LL_TYPE_END)
+            return false;
+    return true;
+}
+
+static void add_start(struct bytes *b, const struct record_run *run, struct record_site *site)
+{
+    size_t from = b->size;
+    if (!site->view.has_message || !has_only_fields(&site->view))
+        return;
+    bytes_add_char(b, 'Z');
+    bytes_add(b, site->head);
+    bytes_add(b, site->message);
+    bytes_add(b, run->run);
+    site->start = since(b, from);
+}
+
+enum {
+    STEP_BYTES = 16, /* constant pieces are copied in steps, so as much behind them may be read and written */
+    VALUE_BYTES_MAX = 64,  /* of a value but for its text: quotes, a number, a time */
+    USUAL_BYTES_MAX = 512, /* of what the library adds: time, numbers, keys of the context */
+};
 
 static size_t site_text_bytes(const struct record_run *run, const struct site_view *view)
 {
     size_t raw = view->logger.size + view->file.size + view->function.size + view->message.size;
     for (uint32_t i = 0; i < view->key_count; i++)
         raw += view->key[i].size + 3u;
-    return run->service.size + JSON_ESCAPE_GROWTH_MAX * raw + 256;
+    /* The head, the message and the run stand there twice, alone and as a start. */
+    return 2 * (run->service.size + JSON_ESCAPE_GROWTH_MAX * raw + 256) + run->run.size + STEP_BYTES;
 }
 
 struct record_site *record_site_new(const struct record_run *run, const struct site_view *view)
@@ -155,6 +218,8 @@ struct record_site *record_site_new(const struct record_run *run, const struct s
         add_source(&b, view);
     site->source = since(&b, from);
     add_keys(&b, site);
+    add_start(&b, run, site);
+    site->bytes_max = capacity + view->key_count * (VALUE_BYTES_MAX + STEP_BYTES) + USUAL_BYTES_MAX;
     return site;
 }
 
@@ -327,16 +392,6 @@ static bool value_is_shadowed(const struct frame_view *frame, uint32_t i, uint32
     return false;
 }
 
-/* `,"fields":{` before the first, `,` before the others. */
-static void add_separator(struct bytes *b, bool *is_first)
-{
-    if (*is_first)
-        BYTES_LITERAL(b, ",\"" LL_KEY_FIELDS "\":{");
-    else
-        bytes_add_char(b, ',');
-    *is_first = false;
-}
-
 static void add_fields(struct bytes *b, const struct record_site *site, const struct frame_view *frame,
                        const struct limits *limits)
 {
@@ -448,12 +503,119 @@ static void add_cut(struct bytes *b, size_t from, const struct record_run *run,
     fits(b, from, run, site, frame, seq, unix_ns, &limits);
 }
 
-bool record_encode(struct bytes *out, const struct record_run *run, const struct record_site *site,
+/* --- the usual record ----------------------------------------------------------------------------------- */
+
+/*
+ * A record of a registered place with a literal message, fields, and no exception: what it takes at most is
+ * known before, so that its pieces are put one behind the other and nothing is checked between them.
+ */
+static bool is_usual(const struct record_site *site, const struct frame_view *frame)
+{
+    uint32_t unusual = FRAME_KEYS | FRAME_MESSAGE | FRAME_CUT;
+    return site->start.size && !(frame->frame->flags & unusual) &&
+           frame->value_count == site->view.key_count &&
+           site->bytes_max + JSON_ESCAPE_GROWTH_MAX * (size_t)frame->frame->size <=
+               RECORD_BYTES_MAX - RECORD_COPY_BYTES;
+}
+
+static char *put(char *at, struct slice piece)
+{
+    memcpy(at, piece.data, piece.size);
+    return at + piece.size;
+}
+
+/* A piece of a site, which has STEP_BYTES behind it. */
+static inline char *put_steps(char *at, struct slice piece)
+{
+    for (size_t i = 0; i < piece.size; i += STEP_BYTES)
+        memcpy(at + i, piece.data + i, STEP_BYTES);
+    return at + piece.size;
+}
+
+/* Up to the digits of the nanosecond. */
+static char *put_time(char *at, struct record_recent *recent, int64_t unix_ns)
+{
+    uint64_t fraction = (uint64_t)unix_ns - recent->second_ns;
+    if (__builtin_expect(fraction >= NS_PER_SECOND, 0)) {
+        recent_set_second(recent, unix_ns);
+        fraction = (uint64_t)unix_ns - recent->second_ns;
+    }
+    memcpy(at, recent->second, SECOND_SIZE);
+    digits_put(at + SECOND_SIZE, fraction, FRACTION_DIGITS);
+    return at + SECOND_SIZE + FRACTION_DIGITS;
+}
+
+static char *put_thread(char *at, struct record_run *run, uint32_t thread)
+{
+    struct record_recent *recent = &run->recent;
+    if (__builtin_expect(recent->thread != thread || recent->thread_size == 0, 0)) {
+        char *end = number_from_u64(put(recent->tid, run->pid), thread);
+        recent->thread = thread;
+        recent->thread_size = (uint32_t)(end - recent->tid);
+    }
+    return put_steps(at, slice_from(recent->tid, recent->thread_size));
+}
+
+/* What add_value() writes; the rarer types by itself. */
+static char *put_value(char *at, const struct frame_value *value)
+{
+    const struct limits none = {.text_max = SIZE_MAX};
+    struct bytes b;
+    switch (value->type) {
+    case LL_TYPE_STRING:
+        *at = '"';
+        at = json_escape(at + 1, value->text);
+        *at = '"';
+        return at + 1;
+    case LL_TYPE_I64:
+        return number_from_i64(at, (int64_t)value->number);
+    case LL_TYPE_U64:
+        return number_from_u64(at, value->number);
+    case LL_TYPE_DOUBLE:
+        return number_from_double(at, number_as_double(value->number));
+    case LL_TYPE_BOOL:
+        return put(at, value->number ? SLICE("true") : SLICE("false"));
+    default:
+        bytes_init(&b, at, VALUE_BYTES_MAX + JSON_ESCAPE_GROWTH_MAX * value->text.size);
+        add_value(&b, value, &none);
+        return at + b.size;
+    }
+}
+
+static char *put_context(char *at, const struct frame_view *frame)
+{
+    struct bytes b;
+    bytes_init(&b, at, USUAL_BYTES_MAX + JSON_ESCAPE_GROWTH_MAX * (size_t)frame->frame->context_size);
+    add_context(&b, frame);
+    return at + b.size;
+}
+
+static char *put_record(char *at, struct record_run *run, const struct record_site *site,
+                        const struct frame_view *frame, uint64_t seq, int64_t unix_ns)
+{
+    at = put(put_time(at, &run->recent, unix_ns), site->start);
+    at = number_from_u64(at, seq);
+    if (frame->frame->context_size)
+        at = put_context(at, frame);
+    at = put(put_thread(at, run, frame->frame->thread), site->source);
+    for (uint32_t i = 0; i < frame->value_count; i++)
+        if (!site->key[i].shadowed)
+            at = put_value(put_steps(at, site->key[i].piece), &frame->value[i]);
+    return put(at, site->end);
+}
+
+bool record_encode(struct bytes *out, struct record_run *run, const struct record_site *site,
                    const struct frame_view *frame, uint64_t seq, int64_t unix_ns, bool *ret_truncated)
 {
     struct limits limits = {SIZE_MAX, frame->value_count, frame->frame->flags & FRAME_CUT};
     if (out->capacity - out->size < RECORD_BYTES_MAX)
         return false;
+    *ret_truncated = false;
+    if (__builtin_expect(is_usual(site, frame), 1)) {
+        char *start = out->data + out->size;
+        bytes_advance(out, (size_t)(put_record(start, run, site, frame, seq, unix_ns) - start));
+        return true;
+    }
     struct bytes b;
     bytes_init(&b, out->data + out->size, RECORD_BYTES_MAX - RECORD_COPY_BYTES);
     *ret_truncated = limits.truncated;

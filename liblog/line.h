@@ -16,12 +16,23 @@ enum {
     RECORD_COPY_BYTES = 16,   /* of these, kept free for what makes a line a copy */
 };
 
+/* What was written last and is likely to be written again: most records are of the same second and thread as
+ * the one before. */
+struct record_recent {
+    uint64_t second_ns; /* since 1970, the beginning of that second; of an earlier one modulo 2^64 */
+    uint32_t thread;
+    uint32_t thread_size;
+    char second[64]; /* {"timestamp":"2025-10-19T14:30:00. */
+    char tid[64];    /* ,"pid":4711,"tid":4713 */
+};
+
 struct record_run {
     char *memory;         /* owns what the slices show */
     struct slice service; /* ,"service":"…","environment":"…","logger": */
     struct slice run;     /* ,"run_id":"…","parent_run_id":"…","seq": */
     struct slice pid;     /* ,"pid":4711,"tid": */
     uint32_t source_level;
+    struct record_recent recent;
 };
 
 /* LL_OK or LL_ENOMEM. */
@@ -29,8 +40,9 @@ int record_run_init(struct record_run *run, const struct ring_identity *identity
 void record_run_release(struct record_run *run);
 
 struct record_key {
-    struct slice text; /* "key": */
-    bool shadowed;     /* a later field of the site has the same key */
+    struct slice text;  /* "key": */
+    struct slice piece; /* the same with what comes before it: ,"fields":{ or a comma; empty when shadowed */
+    bool shadowed;      /* a later field of the site has the same key */
 };
 
 struct record_site {
@@ -38,6 +50,9 @@ struct record_site {
     struct slice head;    /* Z","level":"INFO","service":…,"logger":"…","message": */
     struct slice message; /* "…" with its quotes, of a literal one; else empty */
     struct slice source;  /* ,"source":{…}; empty below the source level */
+    struct slice start; /* Z, head, message and the run up to its seq; empty when that is not all constant */
+    struct slice end;   /* }}\n, or }\n of a record without fields */
+    size_t bytes_max;   /* of a usual record but for its texts */
     struct record_key *key;
 };
 
@@ -60,7 +75,7 @@ struct record_mark {
  * Appends one line, cut at its longest strings when it is over the limit. False when `out` has not
  * RECORD_BYTES_MAX bytes left. *ret_truncated is set when something was cut.
  */
-bool record_encode(struct bytes *out, const struct record_run *run, const struct record_site *site,
+bool record_encode(struct bytes *out, struct record_run *run, const struct record_site *site,
                    const struct frame_view *frame, uint64_t seq, int64_t unix_ns, bool *ret_truncated);
 
 bool record_encode_mark(struct bytes *out, const struct record_run *run, const struct record_mark *mark,

@@ -6,6 +6,42 @@
 
 #include <stdint.h>
 
+/* 8 to 16 bytes as two words that may overlap, when all are plain. */
+static bool copy_two_eights(char *out, const char *in, size_t size)
+{
+    uint64_t first, last;
+    memcpy(&first, in, 8);
+    memcpy(&last, in + size - 8, 8);
+    if (!lanes_words_are_plain(first, last))
+        return false;
+    memcpy(out, &first, 8);
+    memcpy(out + size - 8, &last, 8);
+    return true;
+}
+
+/* 4 to 8 bytes likewise. */
+static bool copy_two_fours(char *out, const char *in, size_t size)
+{
+    uint32_t first, last;
+    memcpy(&first, in, 4);
+    memcpy(&last, in + size - 4, 4);
+    uint64_t both = (uint64_t)last << 32 | first;
+    if (!lanes_words_are_plain(both, both))
+        return false;
+    memcpy(out, &first, 4);
+    memcpy(out + size - 4, &last, 4);
+    return true;
+}
+
+/* Short values are the usual ones, and a step a byte is what they would cost most. False: nothing is copied.
+ */
+static bool copy_short(char *out, const char *in, size_t size)
+{
+    if (size >= 8)
+        return size <= 16 && copy_two_eights(out, in, size);
+    return size >= 4 && copy_two_fours(out, in, size);
+}
+
 /*
  * Copies plain text up to the first special byte, LANES_SIZE bytes a step. A step may write more than it
  * takes, but never past the escaped text: there are LANES_SIZE bytes of text left, and no byte of it becomes
@@ -22,6 +58,10 @@ static void copy_plain(char **out, const char **in, const char *end)
         *out += taken;
         if (special)
             return;
+    }
+    if (copy_short(*out, *in, (size_t)(end - *in))) {
+        *out += end - *in;
+        *in = end;
     }
     while (*in < end && lanes_is_plain((unsigned char)**in))
         *(*out)++ = *(*in)++;

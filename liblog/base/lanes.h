@@ -6,6 +6,7 @@
  *     lanes v = lanes_load(in);                    LANES_SIZE bytes, any alignment
  *     lanes_mask special = lanes_special(v);       which of them are not plain
  *     if (special) in += lanes_first(special);     the index of the first one
+ *     lanes_words_are_plain(a, b)                  the same question of twice eight bytes
  *
  * Plain is what JSON text can hold as it is and is a character by itself: ASCII from blank to `~` without `"`
  * and `\`.
@@ -55,6 +56,11 @@ static inline size_t lanes_first(lanes_mask special)
     return (size_t)__builtin_ctz(special);
 }
 
+static inline int lanes_words_are_plain(uint64_t a, uint64_t b)
+{
+    return lanes_special(_mm_set_epi64x((int64_t)a, (int64_t)b)) == 0;
+}
+
 #elif defined(__aarch64__) && defined(__ARM_NEON) && defined(__AARCH64EL__) && !defined(LANES_PORTABLE)
 
 #include <arm_neon.h>
@@ -85,6 +91,11 @@ static inline lanes_mask lanes_special(lanes v)
 static inline size_t lanes_first(lanes_mask special)
 {
     return (size_t)__builtin_ctzll(special) / 4;
+}
+
+static inline int lanes_words_are_plain(uint64_t a, uint64_t b)
+{
+    return lanes_special(vcombine_u8(vcreate_u8(a), vcreate_u8(b))) == 0;
 }
 
 #else
@@ -132,6 +143,11 @@ static inline size_t lanes_first(lanes_mask special)
 #else
     return (size_t)__builtin_ctzll(special) / 8;
 #endif
+}
+
+static inline int lanes_words_are_plain(uint64_t a, uint64_t b)
+{
+    return (lanes_special(a) | lanes_special(b)) == 0;
 }
 
 #endif
