@@ -56,10 +56,12 @@ struct caller *caller_mine(void)
     if (__builtin_expect(mine != NULL, 1))
         return mine;
     pthread_once(&end_once, make_key);
+    int errno_before = errno;
     instance_lock();
     if (!mine && (mine = caller_new()))
         pthread_setspecific(end_key, mine);
     instance_unlock();
+    errno = errno_before;
     return mine;
 }
 
@@ -93,6 +95,7 @@ static bool take_rings(struct caller *caller, struct instance *instance)
 
 static struct instance *attach(struct caller *caller)
 {
+    int errno_before = errno;
     instance_lock();
     struct instance *instance = instance_current();
     if (!instance)
@@ -103,6 +106,7 @@ static struct instance *attach(struct caller *caller)
         instance = NULL;
     }
     instance_unlock();
+    errno = errno_before;
     return instance;
 }
 
