@@ -76,6 +76,14 @@ bool instance_site_is_on(ll_site *site)
     return on;
 }
 
+void instance_count_dropped(void)
+{
+    instance_lock();
+    if (current)
+        __atomic_fetch_add(&current->dropped_without_ring, 1, __ATOMIC_RELAXED);
+    instance_unlock();
+}
+
 int ll_set_level(const char *logger, ll_level level)
 {
     if ((int)level < 0 || level > LL_LEVEL_OFF)
@@ -231,10 +239,11 @@ static int open_locked(const ll_config *config, ll_problem *problem)
 {
     struct instance *instance;
     int error = make_run_id(problem);
-    if (!error)
-        error = instance_new(config, &instance);
     if (error)
         return error;
+    error = instance_new(config, &instance);
+    if (error)
+        return problem_set(problem, error, "no memory for the log: %s", ll_strerror(error));
     error = make_rings(&instance->writer, config);
     if (error) {
         instance->writer.file.fd = -1;
