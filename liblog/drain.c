@@ -131,7 +131,7 @@ static const struct record_site *site_of(struct drain *drain, uint32_t entry)
  * nanoseconds. */
 static int64_t time_of(struct drain *drain, uint64_t ticks)
 {
-    int64_t unix_ns = ticks_to_unix_ns(ring_file_anchor(drain->file), ticks);
+    int64_t unix_ns = ticks_to_unix_ns(&drain->anchor, ticks);
     if (unix_ns < drain->last_time_ns && drain->last_time_ns - unix_ns < BACKWARD_NS_MAX)
         unix_ns = drain->last_time_ns;
     drain->last_time_ns = unix_ns;
@@ -192,15 +192,42 @@ static void take_from(struct drain *drain, struct drain_cursor *cursor, uint64_t
     }
 }
 
-void drain_mark(struct drain *drain, const struct record_mark *mark, int64_t unix_ns, bool closes)
+static void begin_block(struct drain *drain)
+{
+    drain->anchor = *ring_file_anchor(drain->file);
+    drain->first_time_ns = drain->last_time_ns;
+    drain->mark_time_ns = os_realtime_ns();
+    drain->mark_thread = os_thread_id();
+}
+
+static void add_mark(struct drain *drain, const struct record_mark *mark)
 {
     size_t from = drain->block.size;
-    if (!record_encode_mark(&drain->block, &drain->run, mark, drain->next_seq, unix_ns))
+    if (!record_encode_mark(&drain->block, &drain->run, mark, drain->next_seq, drain->mark_time_ns))
         return;
     copy_error(drain, from, mark->level);
     drain->next_seq++;
     drain->records_in_block++;
-    drain->closes = closes;
+}
+
+static void add_closing(struct drain *drain, enum drain_closing closing)
+{
+    const struct record_mark closed = {.mark = LL_MARK_CLOSE,
+                                       .message = "log closed",
+                                       .level = LL_LEVEL_INFO,
+                                       .pid_thread = drain->mark_thread};
+    const struct record_mark recovered = {.mark = LL_MARK_RECOVERED,
+                                          .message = "the process died; its log was finished by another",
+                                          .level = LL_LEVEL_WARNING,
+                                          .pid_thread = drain->file->identity->pid};
+    add_mark(drain, closing == DRAIN_CLOSED ? &closed : &recovered);
+    drain->closing = closing;
+}
+
+void drain_close(struct drain *drain, enum drain_closing closing)
+{
+    begin_block(drain);
+    add_closing(drain, closing);
 }
 
 static void announce(struct drain *drain, uint64_t count, unsigned level)
@@ -208,12 +235,21 @@ static void announce(struct drain *drain, uint64_t count, unsigned level)
     struct record_mark mark = {.mark = LL_MARK_DROPPED,
                                .message = "records were left out: the ring was full",
                                .level = LL_LEVEL_WARNING,
-                               .pid_thread = os_thread_id(),
+                               .pid_thread = drain->mark_thread,
                                .dropped_count = count,
                                .dropped_reason = "overflow",
                                .dropped_level = (uint8_t)level};
     drain->dropped_in_block += count;
-    drain_mark(drain, &mark, os_realtime_ns(), false);
+    add_mark(drain, &mark);
+}
+
+/* How many were dropped as far as this block may know: now, or when it was made the first time. */
+static uint64_t dropped_at(const struct drain *drain, const struct drain_cursor *cursor, unsigned level)
+{
+    const struct ring_control *control = cursor->ring->control;
+    if (drain->again)
+        return control->announced[ring_file_parity(drain->file) ^ 1][level];
+    return __atomic_load_n(&control->dropped[level], __ATOMIC_RELAXED);
 }
 
 /* What was dropped since the last telling, summed up over all rings by level. */
@@ -223,7 +259,7 @@ static void announce_dropped(struct drain *drain)
         uint64_t count = 0;
         for (uint32_t i = 0; i < drain->cursor_count; i++) {
             struct drain_cursor *cursor = &drain->cursor[i];
-            uint64_t dropped = __atomic_load_n(&cursor->ring->control->dropped[level], __ATOMIC_RELAXED);
+            uint64_t dropped = dropped_at(drain, cursor, level);
             count += dropped - cursor->announced[level];
             cursor->announced[level] = dropped;
         }
@@ -232,17 +268,57 @@ static void announce_dropped(struct drain *drain)
     }
 }
 
-uint32_t drain_fill(struct drain *drain, uint64_t cut)
+static void take_frames(struct drain *drain, uint64_t cut)
 {
     uint64_t until;
     struct drain_cursor *cursor;
-    if (drain->block.size)
-        return drain->records_in_block;
-    cursors_look(drain, cut);
     while (drain->block.size < DRAIN_BLOCK_BYTES && (cursor = cursors_earliest(drain, &until)))
         take_from(drain, cursor, until, cut);
+}
+
+uint32_t drain_fill(struct drain *drain, uint64_t cut)
+{
+    if (drain->block.size)
+        return drain->records_in_block;
+    begin_block(drain);
+    cursors_look(drain, cut);
+    take_frames(drain, cut);
     announce_dropped(drain);
     return drain->records_in_block;
+}
+
+/* Up to the staged tails and no further. */
+static bool cursors_look_again(struct drain *drain)
+{
+    unsigned next = ring_file_parity(drain->file) ^ 1;
+    cursors_grow(drain);
+    for (uint32_t i = 0; i < drain->cursor_count; i++) {
+        struct drain_cursor *cursor = &drain->cursor[i];
+        cursor->head = cursor->ring->control->tail[next];
+        if (cursor->head < cursor->position || cursor->head > ring_head(cursor->ring))
+            return false;
+        cursor_look(drain, cursor, UINT64_MAX);
+    }
+    return true;
+}
+
+bool drain_again(struct drain *drain, const struct ring_note *note)
+{
+    drain->again = true;
+    drain->anchor = note->anchor;
+    drain->last_time_ns = note->last_time_ns;
+    drain->mark_time_ns = note->mark_time_ns;
+    drain->mark_thread = note->mark_thread;
+    if (!cursors_look_again(drain))
+        return false;
+    if (note->closing == DRAIN_OPEN) {
+        take_frames(drain, UINT64_MAX);
+        announce_dropped(drain);
+    } else {
+        add_closing(drain, note->closing == DRAIN_CLOSED ? DRAIN_CLOSED : DRAIN_RECOVERED);
+    }
+    return drain->first_seq == note->first_seq && drain->next_seq - 1 == note->last_seq &&
+           drain->block.size == note->target[0].length;
 }
 
 bool drain_is_behind(const struct drain *drain)
@@ -265,7 +341,7 @@ static void stage(struct drain *drain)
         memcpy(control->announced[next], drain->cursor[i].announced, sizeof control->announced[next]);
     }
     drain->file->progress->next_seq[next] = drain->next_seq;
-    drain->file->progress->closed[next] = drain->closes;
+    drain->file->progress->closed[next] = drain->closing != DRAIN_OPEN;
 }
 
 /* Another program's last line may have no newline: ours must not be glued to it. */
@@ -297,7 +373,13 @@ static void write_copies(struct drain *drain, const struct ring_target *target)
 
 static int write_block(struct drain *drain)
 {
-    struct ring_note note = {.first_seq = drain->first_seq, .last_seq = drain->next_seq - 1};
+    struct ring_note note = {.first_seq = drain->first_seq,
+                             .last_seq = drain->next_seq - 1,
+                             .anchor = drain->anchor,
+                             .last_time_ns = drain->first_time_ns,
+                             .mark_time_ns = drain->mark_time_ns,
+                             .mark_thread = drain->mark_thread,
+                             .closing = drain->closing};
     int error = prepare(drain->log, &note.target[0], drain->block.size);
     if (error)
         return error;

@@ -50,7 +50,12 @@ struct drain {
     uint64_t dropped_in_block;
     uint32_t records_in_block;
     int64_t last_time_ns;
-    bool closes; /* the block ends with the last record */
+    uint32_t closing;           /* enum drain_closing: the block ends with the last record */
+    struct ticks_anchor anchor; /* by which this block's times are made */
+    int64_t first_time_ns;      /* last_time_ns as the block began */
+    int64_t mark_time_ns;       /* of the library's own records in this block */
+    uint32_t mark_thread;
+    bool again; /* the block of a pending note is being made once more */
     struct drain_counters counters;
 };
 
@@ -62,8 +67,16 @@ void drain_release(struct drain *drain);
  * left). */
 uint32_t drain_fill(struct drain *drain, uint64_t cut);
 
-/* Adds a record of the library's own to the block. With `closes` it is the last there will be. */
-void drain_mark(struct drain *drain, const struct record_mark *mark, int64_t unix_ns, bool closes);
+/* Makes the last record there will be, in a block of its own. */
+enum drain_closing { DRAIN_OPEN, DRAIN_CLOSED, DRAIN_RECOVERED };
+void drain_close(struct drain *drain, enum drain_closing closing);
+
+/*
+ * Makes the block of a pending note once more, of a dead process: the frames between the tails that hold and
+ * those that were staged with the note, with the note's clock. False when it does not come out as the note
+ * says (another version made it, or the file is damaged). The drain is good for nothing else afterwards.
+ */
+bool drain_again(struct drain *drain, const struct ring_note *note);
 
 /*
  * Writes the block; the log's write lock is held (or there is none). 0; or a negative errno, nothing has

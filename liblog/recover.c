@@ -115,11 +115,58 @@ static void cut_at(int fd, uint64_t offset)
         return; /* the line stays torn; the block is written again behind it */
 }
 
+static bool file_begins_with(int fd, uint64_t offset, struct slice block, size_t *ret_there)
+{
+    _cleanup_free_ char *there = malloc(block.size);
+    ssize_t n = there ? pread(fd, there, block.size, (off_t)offset) : -1;
+    if (n < 0 || memcmp(there, block.data, (size_t)n) != 0)
+        return false;
+    *ret_there = (size_t)n;
+    return true;
+}
+
+static bool write_behind(int fd, uint64_t offset, struct slice rest)
+{
+    while (rest.size > 0) {
+        ssize_t n = pwrite(fd, rest.data, rest.size, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        rest = slice_from(rest.data + n, rest.size - (size_t)n);
+        offset += (uint64_t)n;
+    }
+    return true;
+}
+
 /*
- * The write that was under way when the process died. Whole: the positions move. Not whole: the fragment is
- * cut off, and copies that came before it are taken back, for both are made again.
+ * Makes the block once more and writes what of it is not in the file. Whoever follows the file may have read
+ * the lines that are: they stay where they stand.
  */
-static void settle_pending(struct ring_file *file, const struct sink *log, const struct sink *errors)
+static bool complete(struct ring_file *file, const struct ring_note *note, int fd, struct sink *log,
+                     struct sink *errors)
+{
+    struct drain drain;
+    uint64_t offset = note->target[0].offset;
+    size_t there;
+    if (drain_init(&drain, file, log, errors))
+        return false;
+    struct slice block = slice_from("", 0);
+    bool done = drain_again(&drain, note);
+    if (done)
+        block = bytes_slice(&drain.block);
+    done = done && file_begins_with(fd, offset, block, &there) &&
+           write_behind(fd, offset + there, slice_from(block.data + there, block.size - there));
+    drain_release(&drain);
+    return done;
+}
+
+/*
+ * The write that was under way when the process died. Whole: the positions move. A fragment: it is completed,
+ * or, when the block cannot be made again as it was, cut off. Missing: copies that came before it are taken
+ * back, for both are made again.
+ */
+static void settle_pending(struct ring_file *file, struct sink *log, struct sink *errors)
 {
     const struct ring_note *note = ring_file_pending(file);
     int _cleanup_close_ log_fd = -1;
@@ -128,6 +175,8 @@ static void settle_pending(struct ring_file *file, const struct sink *log, const
         return;
     const char *run_id = file->identity->run_id;
     enum block_state state = look_at(log->path, &note->target[0], run_id, &log_fd);
+    if (state == BLOCK_FRAGMENT && complete(file, note, log_fd, log, errors))
+        state = BLOCK_WHOLE;
     if (state == BLOCK_WHOLE) {
         ring_file_commit(file);
         return;
@@ -147,11 +196,7 @@ static int write_rest(struct drain *drain)
         error = drain_write(drain);
     if (error || drain->file->progress->closed[ring_file_parity(drain->file)])
         return error;
-    struct record_mark mark = {.mark = LL_MARK_RECOVERED,
-                               .message = "the process died; its log was finished by another",
-                               .level = LL_LEVEL_WARNING,
-                               .pid_thread = drain->file->identity->pid};
-    drain_mark(drain, &mark, os_realtime_ns(), true);
+    drain_close(drain, DRAIN_RECOVERED);
     return drain_write(drain);
 }
 

@@ -215,9 +215,9 @@ void ring_file_note(struct ring_file *file, const struct ring_note *note)
 {
     struct ring_note *place = &file->progress->note;
     put_back_segments(file);
-    place->first_seq = note->first_seq;
-    place->last_seq = note->last_seq;
-    memcpy(place->target, note->target, sizeof place->target);
+    struct ring_note whole = *note;
+    whole.generation = place->generation; /* of an earlier block: does not hold yet */
+    *place = whole;
     __atomic_store_n(&place->generation, file->progress->generation, __ATOMIC_RELEASE);
     put_back(file, PAGE_PROGRESS * file->page, file->progress, sizeof *file->progress);
 }

@@ -76,6 +76,12 @@ struct ring_note {
     uint64_t first_seq;
     uint64_t last_seq;
     struct ring_target target[RING_FILE_TARGETS];
+    /* what else the block was made of, so that it can be made once more to the byte */
+    struct ticks_anchor anchor;
+    int64_t last_time_ns; /* of the record before the block */
+    int64_t mark_time_ns; /* of the library's own records in it */
+    uint32_t mark_thread;
+    uint32_t closing; /* enum drain_closing */
 };
 
 struct ring_progress {

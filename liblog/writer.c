@@ -189,11 +189,9 @@ static void begin_in_file(struct writer *w)
 
 static void write_close_mark(struct writer *w)
 {
-    struct record_mark mark = {
-        .mark = LL_MARK_CLOSE, .message = "log closed", .level = LL_LEVEL_INFO, .pid_thread = os_thread_id()};
     if (!w->file.identity->marks)
         return;
-    drain_mark(&w->drain, &mark, os_realtime_ns(), true);
+    drain_close(&w->drain, DRAIN_CLOSED);
     write_block(w);
 }
 
@@ -273,6 +271,11 @@ void writer_stop(struct writer *w)
     __atomic_store_n(&w->stop, 1, __ATOMIC_SEQ_CST);
     writer_poke(w, true);
     pthread_join(w->thread, NULL);
+    writer_release(w);
+}
+
+void writer_release(struct writer *w)
+{
     drain_release(&w->drain);
     if (has_rings_in_file(w))
         os_robust_unmap(&w->robust);

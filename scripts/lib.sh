@@ -17,14 +17,25 @@ fail() {
     exit 1
 }
 
+# Root, or sudo without a question.
+can_be_root() {
+    [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null
+}
+
 as_root() {
     if [ "$(id -u)" = 0 ]; then
         "$@"
-    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-        sudo -n "$@"
     else
-        fail "these need root, and sudo would ask for a password; run this yourself: $*"
+        sudo -n "$@"
     fi
+}
+
+# What a command says is shown only when it fails.
+quietly() {
+    local said status=0
+    said=$("$@" 2>&1 </dev/null) || status=$?
+    [ "$status" = 0 ] || printf '%s\n' "$said" >&2
+    return "$status"
 }
 
 is_installed() {
@@ -39,7 +50,7 @@ apt_install() (
         trap 'as_root rm -f "$policy"' EXIT
         as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy"
     fi
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+    quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
         -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold "$@"
 )
 
@@ -48,7 +59,7 @@ install_debian() {
     local names=(gcc g++ cmake ninja-build pkgconf zlib1g-dev librdkafka-dev libsqlite3-dev libyaml-dev libssl-dev
         libmicrohttpd-dev libcurl4-openssl-dev)
     [ "$1" = build ] || names+=(curl ca-certificates jq logrotate nginx-light)
-    [ "$1" != test ] || names+=(git clang clang-format libclang-rt-14-dev libcmocka-dev libspdlog-dev shellcheck kcat
+    [ "$1" != test ] || names+=(git clang clang-format libclang-rt-14-dev libcmocka-dev libjson-c-dev libspdlog-dev shellcheck kcat
         procps sqlite3 strace valgrind zstd python3 python3-venv maven default-jdk-headless)
     install_packages "${names[@]}"
 }
@@ -65,8 +76,10 @@ install_packages() {
     fi
     command -v apt-get >/dev/null ||
         fail "there is no apt here; install what these Debian packages hold yourself: ${missing[*]}"
+    can_be_root || fail "installing needs root, and sudo would ask for a password; run this once yourself:
+    sudo apt-get update && sudo apt-get install --no-install-recommends ${missing[*]}"
     step "Debian packages: installing ${missing[*]}"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
+    quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
     apt_install "${missing[@]}"
 }
 
@@ -94,7 +107,7 @@ install_kafka() {
     fi
     step "Kafka $kafka_version: fetching its jars into $kafka_jars"
     mkdir -p "$arriving"
-    mvn --batch-mode --quiet --no-transfer-progress -f "$project/tests/support/kafka/pom.xml" \
+    quietly mvn --batch-mode --quiet --no-transfer-progress -Dstyle.color=never -f "$project/tests/support/kafka/pom.xml" \
         org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
         -Dkafka.version="$kafka_version" -DincludeScope=runtime -DoutputDirectory="$arriving"
     # Two runs at once: the first to arrive stays, the other's copy is the same.

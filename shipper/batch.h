@@ -1,6 +1,6 @@
 /*
- * What a stretch of records adds up to, until it is committed: counts by series and 10-second window, the audit of
- * runs, rejects. Pure arithmetic in memory; window.c and run.c fill it, store.c writes it.
+ * What a stretch of records adds up to, until it is committed: counts by series and 10-second window, the
+ * audit of runs, rejects. Pure arithmetic in memory; window.c and run.c fill it, store.c writes it.
  */
 #ifndef SHIPPER_BATCH_H
 #define SHIPPER_BATCH_H
@@ -10,14 +10,23 @@
 #include "source.h"
 
 enum {
-    SERIES_TEXT_BYTES_MAX = 200,   /* of a text column; longer is cut at a character and a hash appended */
+    SERIES_TEXT_BYTES_MAX = 200, /* of a text column; longer is cut at a character and a hash appended */
     RUN_GAPS_MAX = 64,
     REJECT_LINE_BYTES_MAX = 4096,
     BATCH_REJECT_LINES_MAX = 1000,
 };
 
-/* The texts by which counts are kept apart; with instance and host, which do not change, a row of `series`. */
-enum series_text { SERIES_SERVICE, SERIES_ENVIRONMENT, SERIES_TYPE, SERIES_CODE, SERIES_ENDPOINT, SERIES_LOGGER, SERIES_TEXT_COUNT };
+/* The texts by which counts are kept apart; with instance and host, which do not change, a row of `series`.
+ */
+enum series_text {
+    SERIES_SERVICE,
+    SERIES_ENVIRONMENT,
+    SERIES_TYPE,
+    SERIES_CODE,
+    SERIES_ENDPOINT,
+    SERIES_LOGGER,
+    SERIES_TEXT_COUNT
+};
 
 struct series_key {
     enum level level;
@@ -33,8 +42,8 @@ void batch_free(struct batch *batch);
 int batch_learn_series(struct batch *batch, int64_t series_id, const struct series_key *key);
 
 /*
- * Takes one record into the counts and the audit. `service` stands in where the record has none. Copies are for the
- * caller to leave out; marks are audited here, and only `crash` is counted. 0, or a negative error.
+ * Takes one record into the counts and the audit. `service` stands in where the record has none. Copies are
+ * for the caller to leave out; marks are audited here, and only `crash` is counted. 0, or a negative error.
  */
 int batch_add(struct batch *batch, const struct event *event, struct slice service);
 int batch_add_reject(struct batch *batch, const char *source_id, uint64_t offset, enum reject_reason reason,

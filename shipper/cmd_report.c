@@ -128,6 +128,13 @@ static int choose_range(const struct report_arguments *arguments, struct report_
 
 /* --- where it goes --- */
 
+static int cannot_create(const char *path, struct problem *ret_problem)
+{
+    if (errno == ENOSPC || errno == EDQUOT)
+        return problem_from_errno(ret_problem, errno, "create", path);
+    return problem_set(ret_problem, ERR_IO_004, "%s cannot be created: %s", path, strerror(errno));
+}
+
 static void fclosep(FILE **file)
 {
     if (*file)
@@ -139,7 +146,7 @@ static int print_to(const struct report *report, const struct report_arguments *
 {
     _cleanup_(fclosep) FILE *out = fopen(draft, "we");
     if (!out)
-        return problem_from_errno(ret_problem, errno, "create", draft);
+        return cannot_create(draft, ret_problem);
     report_print(report, (enum report_format)arguments->format, false, out);
     if (fflush(out) != 0 || ferror(out))
         return problem_from_errno(ret_problem, errno, "write", draft);
@@ -161,7 +168,7 @@ static int print_to_file(const struct report *report, const struct report_argume
     }
     int r = print_to(report, arguments, draft, ret_problem);
     if (r == 0 && rename(draft, file) < 0)
-        r = problem_from_errno(ret_problem, errno, "create", file);
+        r = cannot_create(file, ret_problem);
     if (r < 0)
         unlink(draft);
     return r;

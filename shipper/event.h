@@ -1,6 +1,6 @@
 /*
- * One scanned line: views into its bytes, valid as long as these are. Nothing is copied or decoded; a value with
- * `escaped` set holds JSON escapes or bad UTF-8, which value_text() resolves.
+ * One scanned line: views into its bytes, valid as long as these are. Nothing is copied or decoded; a value
+ * with `escaped` set holds JSON escapes or bad UTF-8, which value_text() resolves.
  */
 #ifndef SHIPPER_EVENT_H
 #define SHIPPER_EVENT_H
@@ -9,7 +9,16 @@
 
 #include <stdint.h>
 
-enum value_kind { VALUE_ABSENT = 0, VALUE_STRING, VALUE_NUMBER, VALUE_TRUE, VALUE_FALSE, VALUE_NULL, VALUE_OBJECT, VALUE_ARRAY };
+enum value_kind {
+    VALUE_ABSENT = 0,
+    VALUE_STRING,
+    VALUE_NUMBER,
+    VALUE_TRUE,
+    VALUE_FALSE,
+    VALUE_NULL,
+    VALUE_OBJECT,
+    VALUE_ARRAY
+};
 
 struct value {
     const char *data; /* a string without its quotes, anything else as it stands */
@@ -18,33 +27,63 @@ struct value {
     bool escaped;
 };
 
-/* The record's keys that shipper uses. Nested ones are taken only from the record's own objects of that name. */
+/* The record's keys that shipper uses. Nested ones are taken only from the record's own objects of that name.
+ */
 enum event_key {
-    EVENT_TIMESTAMP, EVENT_LEVEL, EVENT_SERVICE, EVENT_ENVIRONMENT, EVENT_LOGGER, EVENT_MESSAGE,
-    EVENT_RUN_ID, EVENT_PARENT_RUN_ID, EVENT_SEQ, EVENT_MARK,
-    EVENT_DROPPED_COUNT, EVENT_DROPPED_REASON, EVENT_DROPPED_LEVEL,
-    EVENT_REQUEST_ID, EVENT_TRACE_ID, EVENT_SPAN_ID, EVENT_ENDPOINT, EVENT_USER,
-    EVENT_EXCEPTION_TYPE, EVENT_EXCEPTION_MESSAGE, EVENT_EXCEPTION_CODE, EVENT_EXCEPTION_FINGERPRINT,
-    EVENT_PID, EVENT_TID, EVENT_TRUNCATED, EVENT_COPY,
+    EVENT_TIMESTAMP,
+    EVENT_LEVEL,
+    EVENT_SERVICE,
+    EVENT_ENVIRONMENT,
+    EVENT_LOGGER,
+    EVENT_MESSAGE,
+    EVENT_RUN_ID,
+    EVENT_PARENT_RUN_ID,
+    EVENT_SEQ,
+    EVENT_MARK,
+    EVENT_DROPPED_COUNT,
+    EVENT_DROPPED_REASON,
+    EVENT_DROPPED_LEVEL,
+    EVENT_REQUEST_ID,
+    EVENT_TRACE_ID,
+    EVENT_SPAN_ID,
+    EVENT_ENDPOINT,
+    EVENT_USER,
+    EVENT_EXCEPTION_TYPE,
+    EVENT_EXCEPTION_MESSAGE,
+    EVENT_EXCEPTION_CODE,
+    EVENT_EXCEPTION_FINGERPRINT,
+    EVENT_PID,
+    EVENT_TID,
+    EVENT_TRUNCATED,
+    EVENT_COPY,
     EVENT_KEY_COUNT
 };
 
 /* Levels as counted. LEVEL_UNKNOWN keeps its text in the record only. */
-enum level { LEVEL_TRACE, LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARNING, LEVEL_ERROR, LEVEL_CRITICAL, LEVEL_UNKNOWN, LEVEL_COUNT };
+enum level {
+    LEVEL_TRACE,
+    LEVEL_DEBUG,
+    LEVEL_INFO,
+    LEVEL_WARNING,
+    LEVEL_ERROR,
+    LEVEL_CRITICAL,
+    LEVEL_UNKNOWN,
+    LEVEL_COUNT
+};
 
 struct event {
     struct value value[EVENT_KEY_COUNT];
 
     /* what event_interpret() makes of them */
-    int64_t time_ns;       /* unix; of the record, or the one that stands in for it */
-    uint64_t seq;          /* 0 when absent or not a positive integer */
-    uint64_t dropped;      /* announced by mark "dropped", else 0 */
+    int64_t time_ns;  /* unix; of the record, or the one that stands in for it */
+    uint64_t seq;     /* 0 when absent or not a positive integer */
+    uint64_t dropped; /* announced by mark "dropped", else 0 */
     enum level level;
-    bool bad_time;         /* timestamp missing, unreadable or too far ahead: time_ns is a substitute */
-    bool is_copy;          /* "copy":true */
-    bool is_mark;          /* made by the library */
-    bool is_crash;         /* mark "crash": the only mark that is counted */
-    bool bad_utf8;         /* a record, flagged */
+    bool bad_time; /* timestamp missing, unreadable or too far ahead: time_ns is a substitute */
+    bool is_copy;  /* "copy":true */
+    bool is_mark;  /* made by the library */
+    bool is_crash; /* mark "crash": the only mark that is counted */
+    bool bad_utf8; /* a record, flagged */
 };
 
 /* "WARNING" …, "UNKNOWN". */
@@ -53,8 +92,9 @@ const char *level_name(enum level level);
 /* Any spelling that tail.md allows (warn, err, fatal, pino's 10–60, syslog's 0–7 …), else LEVEL_UNKNOWN. */
 enum level level_from_text(struct slice text);
 
-/* The value as text with escapes resolved and bad UTF-8 (half a surrogate pair, too) as U+FFFD, cut to `size` bytes at a character. Returns the view: into the line when
- * nothing had to be resolved, else into `memory`. Absent and null are empty. */
+/* The value as text with escapes resolved and bad UTF-8 (half a surrogate pair, too) as U+FFFD, cut to `size`
+ * bytes at a character. Returns the view: into the line when nothing had to be resolved, else into `memory`.
+ * Absent and null are empty. */
 struct slice value_text(const struct value *value, char *memory, size_t size);
 
 #endif

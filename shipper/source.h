@@ -1,7 +1,7 @@
 /*
- * A source is one stream of bytes that a program wrote into one file, whatever the file is called today. Here is the
- * evidence by which it is known again, and the pure decision which known source a file is (docs/tail.md's table).
- * Offsets are in decompressed bytes, also for .gz and .zst.
+ * A source is one stream of bytes that a program wrote into one file, whatever the file is called today. Here
+ * is the evidence by which it is known again, and the pure decision which known source a file is
+ * (docs/tail.md's table). Offsets are in decompressed bytes, also for .gz and .zst.
  */
 #ifndef SHIPPER_SOURCE_H
 #define SHIPPER_SOURCE_H
@@ -12,9 +12,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SOURCE_HEAD_BYTES_MAX = 1024, SOURCE_MARKER_BYTES_MAX = 256, SOURCE_HASH_SIZE = 16, SOURCE_PATH_MAX = 4096 };
+enum {
+    SOURCE_HEAD_BYTES_MAX = 1024,
+    SOURCE_MARKER_BYTES_MAX = 256,
+    SOURCE_HASH_SIZE = 16,
+    SOURCE_PATH_MAX = 4096
+};
 
-/* The hash of the `size` bytes that end at (marker) or begin with (head) a place. size 0: nothing to compare. */
+/* The hash of the `size` bytes that end at (marker) or begin with (head) a place. size 0: nothing to compare.
+ */
 struct source_hash {
     uint32_t size;
     uint8_t hash[SOURCE_HASH_SIZE]; /* SHA-256, its first 16 bytes */
@@ -23,12 +29,12 @@ struct source_hash {
 struct source_evidence {
     uint64_t device;
     uint64_t inode;
-    int64_t birth_ns;          /* 0 where the file system has none */
+    int64_t birth_ns; /* 0 where the file system has none */
     int64_t modified_ns;
-    uint64_t size;             /* of the file as it lies there, compressed or not */
+    uint64_t size; /* of the file as it lies there, compressed or not */
     bool compressed;
-    bool finished;             /* read to its end, and no more can come */
-    uint64_t offset;           /* where `marker` ends: the statistics' position */
+    bool finished;   /* read to its end, and no more can come */
+    uint64_t offset; /* where `marker` ends: the statistics' position */
     struct source_hash head;
     struct source_hash marker;
 };
@@ -42,7 +48,8 @@ struct source_record {
 
 /* Evidence as text for the table `source` (one JSON object), and back. 0, or -1 when it is not that. */
 enum { SOURCE_EVIDENCE_TEXT_MAX = 512 };
-void source_evidence_to_text(char out[static SOURCE_EVIDENCE_TEXT_MAX], const struct source_evidence *evidence);
+void source_evidence_to_text(char out[static SOURCE_EVIDENCE_TEXT_MAX],
+                             const struct source_evidence *evidence);
 int source_evidence_from_text(const char *text, struct source_evidence *ret_evidence);
 
 void source_hash_bytes(struct source_hash *ret_hash, const void *bytes, uint32_t size);
@@ -54,21 +61,23 @@ struct source_facts {
     uint64_t inode;
     int64_t birth_ns;
     int64_t modified_ns;
-    uint64_t size;      /* as it lies there */
+    uint64_t size; /* as it lies there */
     bool compressed;
-    bool clean_end;     /* its last bytes are where a lost write could have begun: a line's end, NULs, a whole sector */
-    struct slice head;  /* its first decompressed bytes, up to SOURCE_HEAD_BYTES_MAX */
+    bool clean_end;    /* its last bytes are where a lost write could have begun: a line's end, NULs, a whole
+                          sector */
+    struct slice head; /* its first decompressed bytes, up to SOURCE_HEAD_BYTES_MAX */
 
-    /* The hash of the `size` decompressed bytes before `offset`. False when the file does not reach that far or cannot be
-     * read there. */
+    /* The hash of the `size` decompressed bytes before `offset`. False when the file does not reach that far
+     * or cannot be read there. */
     bool (*hash_before)(void *context, uint64_t offset, uint32_t size, struct source_hash *ret_hash);
     void *context;
 };
 
 /* What one file is to one known source; the greater one is the stronger. */
 enum source_verdict {
-    SOURCE_OTHER,       /* another source */
-    SOURCE_REWRITTEN,   /* the source's own file, truncated and written again: the source is not in it any more */
+    SOURCE_OTHER,     /* another source */
+    SOURCE_REWRITTEN, /* the source's own file, truncated and written again: the source is not in it any more
+                       */
     SOURCE_ROLLED_BACK, /* the same source, shorter than it was: the position moves to the file's size */
     SOURCE_SAME,        /* the same source: go on at its offset */
     SOURCE_REMEMBERED,  /* the same compressed file, read to its end before: nothing to be done */
@@ -80,14 +89,16 @@ struct source_candidate {
     bool present; /* its bytes are seen elsewhere at this moment: in its own file or in another */
 };
 
-/* What the file is to this one source. Pure but for facts->hash_before, which is asked only when the head agrees. */
-enum source_verdict source_compare(const struct source_evidence *known, bool present, const struct source_facts *facts);
+/* What the file is to this one source. Pure but for facts->hash_before, which is asked only when the head
+ * agrees. */
+enum source_verdict source_compare(const struct source_evidence *known, bool present,
+                                   const struct source_facts *facts);
 
 /*
- * The known source that the file is, by the strongest verdict (of equal ones: not present elsewhere, then the greater
- * offset). Returns the verdict and, unless it is SOURCE_OTHER, its index.
+ * The known source that the file is, by the strongest verdict (of equal ones: not present elsewhere, then the
+ * greater offset). Returns the verdict and, unless it is SOURCE_OTHER, its index.
  */
-enum source_verdict source_decide(const struct source_candidate *candidates, int count, const struct source_facts *facts,
-                                  int *ret_index);
+enum source_verdict source_decide(const struct source_candidate *candidates, int count,
+                                  const struct source_facts *facts, int *ret_index);
 
 #endif

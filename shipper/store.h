@@ -1,6 +1,7 @@
 /*
- * All SQL, and the only code that includes sqlite3.h. A batch's counts, runs, rejects, sources and positions go into
- * one transaction: that makes the statistics exact. One store writes; reports open the same file read-only.
+ * All SQL, and the only code that includes sqlite3.h. A batch's counts, runs, rejects, sources and positions
+ * go into one transaction: that makes the statistics exact. One store writes; reports open the same file
+ * read-only.
  */
 #ifndef SHIPPER_STORE_H
 #define SHIPPER_STORE_H
@@ -32,8 +33,8 @@ int store_load_sources(struct store *store, struct problem *ret_problem, struct 
                        int *ret_count);
 
 /*
- * Where `output` stands in a source ("stats" are the statistics). 1 with the offset, 0 when it has no position there, or
- * a negative error.
+ * Where `output` stands in a source ("stats" are the statistics). 1 with the offset, 0 when it has no
+ * position there, or a negative error.
  */
 int store_load_position(struct store *store, const char *output, const char *source_id, uint64_t *ret_offset,
                         struct problem *ret_problem);
@@ -49,8 +50,9 @@ struct store_position {
 };
 
 /*
- * Commits the batch, the changed sources (with their counters) and the positions in one transaction, applies retention, then empties the
- * batch. On failure nothing changed: the batch is kept and the commit may be tried again.
+ * Commits the batch, the changed sources (with their counters) and the positions in one transaction, applies
+ * retention, then empties the batch. On failure nothing changed: the batch is kept and the commit may be
+ * tried again.
  */
 int store_commit(struct store *store, struct batch *batch, struct source *const *sources, int source_count,
                  const struct store_position *positions, int position_count, struct problem *ret_problem);

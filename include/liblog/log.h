@@ -21,8 +21,9 @@
 extern "C" {
 #endif
 
-/* The logger's name of the calls that follow; dotted. A file defines it as a macro before its calls, also after this
- * header: the default is a variable of the same name, so that such a definition is the first and not a second one. */
+/* The logger's name of the calls that follow; dotted. A file defines it as a macro before its calls, also
+ * after this header: the default is a variable of the same name, so that such a definition is the first and
+ * not a second one. */
 #ifndef LL_LOGGER
 static const char LL_LOGGER[] __attribute__((unused)) = "root";
 #endif

@@ -1,7 +1,7 @@
 /*
  * JSON writing. One escaping routine for both programs: what it writes is valid JSON and valid UTF-8 whatever
- * comes in. Invalid UTF-8 becomes U+FFFD (one for each maximal bad part, as Unicode recommends); `"`, `\`, control
- * characters (DEL too), U+2028 and U+2029 are escaped.
+ * comes in. Invalid UTF-8 becomes U+FFFD (one for each maximal bad part, as Unicode recommends); `"`, `\`,
+ * control characters (DEL too), U+2028 and U+2029 are escaped.
  */
 #ifndef LIBLOG_BASE_JSON_H
 #define LIBLOG_BASE_JSON_H
@@ -12,8 +12,8 @@
 enum { JSON_ESCAPE_GROWTH_MAX = 6 };
 
 /*
- * Escapes without the quotes. `out` has room for json_escaped_size(text) bytes; JSON_ESCAPE_GROWTH_MAX * text.size is
- * always enough. Returns the end.
+ * Escapes without the quotes. `out` has room for json_escaped_size(text) bytes; JSON_ESCAPE_GROWTH_MAX *
+ * text.size is always enough. Returns the end.
  */
 char *json_escape(char *out, struct slice text);
 
@@ -30,8 +30,8 @@ void json_add_double(struct bytes *b, double value);
 void json_add_key(struct bytes *b, struct slice key);
 
 /*
- * Whether `text` is exactly one JSON value (RFC 8259), nested at most `depth_max` deep, in valid UTF-8. A number alone
- * is 0 deep, [] is 1. More than JSON_DEPTH_MAX is taken as that.
+ * Whether `text` is exactly one JSON value (RFC 8259), nested at most `depth_max` deep, in valid UTF-8. A
+ * number alone is 0 deep, [] is 1. More than JSON_DEPTH_MAX is taken as that.
  */
 enum { JSON_DEPTH_MAX = 1024 };
 bool json_is_valid(struct slice text, int depth_max);

@@ -8,7 +8,8 @@
 
 enum { UUID_SIZE = 16, UUID_TEXT_SIZE = 36 };
 
-/* Version 7: milliseconds since 1970, then 74 random bits taken from `random`. Pure; time and chance come in. */
+/* Version 7: milliseconds since 1970, then 74 random bits taken from `random`. Pure; time and chance come in.
+ */
 void uuid7_make(uint8_t ret_uuid[static UUID_SIZE], int64_t unix_ns, const uint8_t random[static 10]);
 
 /* Version 7 from the system's clock and random source. 0, or -1 when the kernel gives no random bytes. */

@@ -1,6 +1,8 @@
 """What a user relies on when shipper has read files: every count equals what was written, and each record left once."""
 
+import gzip
 import json
+import os
 
 import pytest
 
@@ -47,6 +49,30 @@ def test_sources_keep_their_counts_when_logrotate_moves_and_compresses_them_betw
 
     assert_statistics(shipper.database, story.truth)
     assert len(shipper.database.query("SELECT id FROM source")) == 4
+
+
+@pytest.mark.parametrize("name", ["app.log.2.gz", "app.log.2.gz.tmp"], ids=["in place", "under another name"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_file_that_was_read_is_not_counted_again_while_and_after_it_is_compressed(shipper, tmp_path, name, share):
+    """shipper runs while gzip is half-way: the compressed file begins like the plain one and cannot be read to its end."""
+    story = Story(13, programs=2)
+    family = Family(tmp_path / "logs")
+    family.append(b"".join(story.line() for _ in range(5000)))
+    family.live.rename(family.older(1))
+    shipper.once(family.pattern()).expect(0)
+    packed, times = gzip.compress(family.older(1).read_bytes()), family.older(1).stat()
+    growing = family.folder / name
+
+    growing.write_bytes(packed[:int(len(packed) * share)])
+    again = shipper.once(family.pattern())
+    growing.write_bytes(packed)
+    os.utime(growing, ns=(times.st_atime_ns, times.st_mtime_ns))
+    growing.rename(family.folder / "app.log.2.gz")
+    family.older(1).unlink()
+    last = shipper.once(family.pattern()).expect(0)
+
+    assert again.out + last.out == b""
+    assert_statistics(shipper.database, story.truth)
 
 
 def test_records_written_between_two_rotations_while_shipper_was_down_are_not_lost(shipper, tmp_path):

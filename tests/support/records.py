@@ -201,7 +201,8 @@ class Story:
         self.kinds = frozenset(kinds)
         self.burst = burst
         # from 36 hours ago on: within every resolution's retention, over hours and days
-        self.now_ns = (int(end_s or time.time()) - 36 * 3600) * SECOND + 123456789
+        self.end_ns = int(end_s or time.time()) * SECOND
+        self.now_ns = self.end_ns - 36 * 3600 * SECOND + 123456789
         self.made = 0
         self.programs = [Program(self) for _ in range(programs)]
         self.previous_ns = None   # of the plain record just before, in this file
@@ -227,11 +228,12 @@ class Story:
         self.previous_ns = None
 
     def tick(self):
-        """Time goes on: bursts of records, and pauses of about forty minutes between them."""
+        """Time goes on: bursts of records, and pauses of about forty minutes between them as long as there is time."""
         self.made += 1
         self.now_ns += self.chance.randrange(1_000, 60_000_000)
-        if self.made % self.burst == 0:
+        if self.made % self.burst == 0 and self.now_ns < self.end_ns - 12 * 3600 * SECOND:
             self.now_ns += self.chance.randrange(1800, 3000) * SECOND
+        assert self.now_ns < self.end_ns, "the story has come to the present: a time ahead of the clock is a bad one"
         return self.now_ns
 
     def line(self):
@@ -440,14 +442,12 @@ class Family:
 
 
 def compress(path, packed):
-    """As gzip(1) does: the packed file keeps the time, the plain one goes when the packed one is whole."""
+    """As gzip(1) does: the packed file grows beside the plain one, gets its time, and then the plain one goes."""
     times = path.stat()
-    temporary = packed.with_name(packed.name + ".part")
-    with open(path, "rb") as plain, gzip.open(temporary, "wb", compresslevel=1) as out:
-        while piece := plain.read(1 << 20):
+    with open(path, "rb") as plain, gzip.open(packed, "wb", compresslevel=1) as out:
+        while piece := plain.read(1 << 16):
             out.write(piece)
-    os.utime(temporary, ns=(times.st_atime_ns, times.st_mtime_ns))
-    temporary.rename(packed)
+    os.utime(packed, ns=(times.st_atime_ns, times.st_mtime_ns))
     path.unlink()
 
 
