@@ -29,12 +29,28 @@ struct caller {
     struct caller_request request[LL_REQUEST_DEPTH_MAX];
 };
 
+/* This thread's, or NULL: none yet. Written in caller.c only. */
+extern __thread struct caller *caller_of_thread __attribute__((tls_model("initial-exec")));
+
+struct caller *caller_make(void);
+struct instance *caller_attach(struct caller *caller);
+
 /* This thread's, made when there is none; NULL when memory runs out. */
-struct caller *caller_mine(void);
+static inline struct caller *caller_mine(void)
+{
+    struct caller *caller = caller_of_thread;
+    return __builtin_expect(caller != NULL, 1) ? caller : caller_make();
+}
 
 /* The instance with a ring of this thread, or NULL: not open, or no ring to be had (then counted as dropped).
  * Between enter and leave. */
-struct instance *caller_instance(struct caller *caller);
+static inline struct instance *caller_instance(struct caller *caller)
+{
+    struct instance *instance = instance_current();
+    if (__builtin_expect(instance && caller->instance == instance && caller->epoch == instance->epoch, 1))
+        return instance;
+    return caller_attach(caller);
+}
 
 static inline uint32_t caller_enter(struct caller *caller)
 {

@@ -143,11 +143,24 @@ int64_t os_monotonic_ns(void)
 
 /* --- memory --------------------------------------------------------------------------------------------- */
 
+/* Faults pages in for writing: MAP_POPULATE does it for reading only, where the mapping is shared. Kernels
+ * before 5.14 need a write to each, which changes nothing. */
+static void fault_in(char *memory, size_t size)
+{
+    if (madvise(memory, size, MADV_POPULATE_WRITE) == 0 || errno != EINVAL)
+        return;
+    for (size_t i = 0; i < size; i += os_page_size())
+        __atomic_fetch_or(memory + i, 0, __ATOMIC_RELAXED);
+}
+
 static int map_at(void *address, int fd, uint64_t offset, size_t size)
 {
-    int flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE;
+    int flags = MAP_SHARED | MAP_FIXED;
     void *memory = mmap(address, size, PROT_READ | PROT_WRITE, flags, fd, (off_t)offset);
-    return memory == MAP_FAILED ? -errno : 0;
+    if (memory == MAP_FAILED)
+        return -errno;
+    fault_in(memory, size);
+    return 0;
 }
 
 int os_reserve(size_t size, void **ret_memory)

@@ -38,7 +38,7 @@ int64_t os_monotonic_ns(void);
 
 /* --- memory --------------------------------------------------------------------------------------------- */
 
-/* Maps `size` bytes of `fd` at `offset`, shared and already faulted in. -ENOMEM … */
+/* Maps `size` bytes of `fd` at `offset`, shared and already faulted in for writing. -ENOMEM … */
 int os_map(int fd, uint64_t offset, size_t size, void **ret_memory);
 
 /*

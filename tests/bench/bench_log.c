@@ -2,9 +2,11 @@
  * What a log call costs its caller, and how many records reach the file: liblog beside spdlog (Debian), the
  * same eight values, in turns in one run. Only the ratios travel between machines.
  *
- *     bench_log [--quick] [--call] [FOLDER]      FOLDER: where the logs go (default: $TMPDIR or /tmp)
+ *     bench_log [--quick] [--latency | --call] [FOLDER]      FOLDER: where the logs go (default: $TMPDIR or
+ * /tmp)
  *
- * --call makes 100,000 calls and nothing else, for callgrind.
+ * --latency stops after the callers' bursts. --call makes 100,000 calls of ours and nothing else, for
+ * callgrind.
  */
 #define _GNU_SOURCE /* pthread_setaffinity_np() */
 
@@ -333,10 +335,12 @@ static int only_call(void)
     return unlink(log_path);
 }
 
-static void compare_all(void)
+static void compare_all(bool latency_only)
 {
     double tick_ns = ns_per_tick(), one, two, eight;
     compare_latency("bursts of 20", BURST_CALLS, tick_ns);
+    if (latency_only)
+        return;
     compare_latency("alone", 1, tick_ns);
     list_kinds(tick_ns);
     compare_rates(1, &one);
@@ -350,13 +354,15 @@ static void compare_all(void)
 int main(int argc, char **argv)
 {
     const char *folder = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
-    bool call_only = false;
+    bool call_only = false, latency_only = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--quick") == 0) {
             effort.bursts = 100;
             effort.rounds = 1;
             effort.records = 100000;
             effort.disabled = 1000000;
+        } else if (strcmp(argv[i], "--latency") == 0) {
+            latency_only = true;
         } else if (strcmp(argv[i], "--call") == 0) {
             call_only = true;
         } else {
@@ -372,6 +378,6 @@ int main(int argc, char **argv)
                "takes tens of nanoseconds itself.\n");
     if (call_only)
         return only_call();
-    compare_all();
+    compare_all(latency_only);
     return unlink(log_path);
 }
