@@ -54,10 +54,12 @@ static struct caller *caller_new(void)
 struct caller *caller_make(void)
 {
     pthread_once(&end_once, make_key);
+    int errno_before = errno;
     instance_lock();
     if (!caller_of_thread && (caller_of_thread = caller_new()))
         pthread_setspecific(end_key, caller_of_thread);
     instance_unlock();
+    errno = errno_before;
     return caller_of_thread;
 }
 
@@ -91,6 +93,7 @@ static bool take_rings(struct caller *caller, struct instance *instance)
 
 struct instance *caller_attach(struct caller *caller)
 {
+    int errno_before = errno;
     instance_lock();
     struct instance *instance = instance_current();
     if (!instance)
@@ -101,6 +104,7 @@ struct instance *caller_attach(struct caller *caller)
         instance = NULL;
     }
     instance_unlock();
+    errno = errno_before;
     return instance;
 }
 

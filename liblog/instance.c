@@ -65,6 +65,14 @@ bool instance_look_at_level(ll_site *site)
     return on;
 }
 
+void instance_count_dropped(void)
+{
+    instance_lock();
+    if (instance_opened)
+        __atomic_fetch_add(&instance_opened->dropped_without_ring, 1, __ATOMIC_RELAXED);
+    instance_unlock();
+}
+
 int ll_set_level(const char *logger, ll_level level)
 {
     if ((int)level < 0 || level > LL_LEVEL_OFF)
@@ -220,10 +228,11 @@ static int open_locked(const ll_config *config, ll_problem *problem)
 {
     struct instance *instance;
     int error = make_run_id(problem);
-    if (!error)
-        error = instance_new(config, &instance);
     if (error)
         return error;
+    error = instance_new(config, &instance);
+    if (error)
+        return problem_set(problem, error, "no memory for the log: %s", ll_strerror(error));
     error = make_rings(&instance->writer, config);
     if (error) {
         instance->writer.file.fd = -1;

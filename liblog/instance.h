@@ -39,6 +39,9 @@ void instance_unlock(void);
 /* After a fork, in the child: opens the log anew, as the parent had it, at the child's first call. */
 struct instance *instance_after_fork(void);
 
+/* Counts a record of a thread for which there is not even memory to have a ring. */
+void instance_count_dropped(void);
+
 /* Whether the site's level is on now; renews the site's state. */
 bool instance_look_at_level(ll_site *site);
 

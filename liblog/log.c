@@ -128,8 +128,10 @@ int ll_site_is_on(ll_site *site)
 void ll_write_at(ll_site *site, unsigned flags, const char *message, const ll_field *fields, size_t count)
 {
     struct caller *caller = caller_mine();
-    if (!caller)
+    if (!caller) {
+        instance_count_dropped();
         return;
+    }
     uint32_t depth = caller_enter(caller);
     struct instance *instance = caller_instance(caller);
     bool on = instance && instance_site_is_on(site);

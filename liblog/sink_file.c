@@ -52,12 +52,31 @@ static int sink_open(struct sink *sink)
     return 0;
 }
 
-/* Whether the path still leads to the open file. */
-static bool is_at_path(const struct sink *sink)
+static bool has_folder(const char *path)
+{
+    char folder[LL_PATH_SIZE];
+    struct stat st;
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return true;
+    snprintf(folder, sizeof folder, "%.*s", (int)(slash - path) + 1, path);
+    return stat(folder, &st) == 0;
+}
+
+/* Whether the open file is the one to write to: it is at the path, or was renamed a moment ago and nothing is
+ * there yet. */
+static bool is_current(struct sink *sink, const struct stat *open_file)
 {
     struct stat st;
-    return stat(sink->path, &st) == 0 && (uint64_t)st.st_dev == sink->device &&
-           (uint64_t)st.st_ino == sink->inode;
+    bool is_there = stat(sink->path, &st) == 0;
+    if (is_there || errno != ENOENT || open_file->st_nlink == 0 || !has_folder(sink->path)) {
+        sink->gone_since_ns = 0;
+        return is_there && (uint64_t)st.st_dev == sink->device && (uint64_t)st.st_ino == sink->inode;
+    }
+    int64_t now = os_monotonic_ns();
+    if (sink->gone_since_ns == 0)
+        sink->gone_since_ns = now;
+    return now - sink->gone_since_ns < SINK_GONE_NS_MAX;
 }
 
 static int target_of(const struct sink *sink, struct ring_target *ret_target)
@@ -80,7 +99,8 @@ int sink_prepare(struct sink *sink, struct ring_target *ret_target)
     }
     bool was_open = sink->fd >= 0;
     bool reopen = __atomic_exchange_n(&sink->reopen, false, __ATOMIC_ACQ_REL);
-    if (reopen || !is_ours(sink, &st) || !is_at_path(sink)) {
+    if (reopen || !is_ours(sink, &st) || !is_current(sink, &st)) {
+        sink->gone_since_ns = 0;
         error = sink_open(sink);
         sink->reopens += was_open && !error;
     }

@@ -15,6 +15,11 @@
 
 #include <liblog/config.h>
 
+/* A rotation renames the file, then makes the next one. A writer that made it in between would have its file
+ * moved out of the way by logrotate (to app.log-DATE.backup), so for this long it goes on in the renamed one.
+ */
+enum { SINK_GONE_NS_MAX = 200000000 };
+
 struct sink {
     char path[LL_PATH_SIZE]; /* empty: a stream that is always open (stdout, stderr) */
     int fd;
@@ -22,8 +27,9 @@ struct sink {
     size_t stream_sent; /* of the block that a full pipe has stopped */
     bool reopen;        /* asked for by ll_reopen; atomic */
     uint64_t device, inode;
-    uint64_t reopens; /* the file at the path had become another one */
-    int last_errno;   /* of the last prepare or write that failed; 0 after one that did not */
+    uint64_t reopens;      /* the file at the path had become another one */
+    int64_t gone_since_ns; /* monotonic: since when the path leads nowhere; 0: it leads somewhere */
+    int last_errno;        /* of the last prepare or write that failed; 0 after one that did not */
 };
 
 /* A sink for a path, or for "stdout" and "stderr". Opens nothing yet. */

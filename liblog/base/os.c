@@ -244,13 +244,18 @@ int os_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_ns, bool sh
 {
     struct timespec timeout = {timeout_ns / 1000000000, timeout_ns % 1000000000};
     int operation = shared ? FUTEX_WAIT : FUTEX_WAIT_PRIVATE;
+    int before = errno;
     long result = syscall(SYS_futex, word, operation, expected, timeout_ns < 0 ? NULL : &timeout, NULL, 0);
-    return result < 0 ? -errno : 0;
+    int error = result < 0 ? -errno : 0;
+    errno = before;
+    return error;
 }
 
 void os_futex_wake(uint32_t *word, int count, bool shared)
 {
+    int before = errno;
     syscall(SYS_futex, word, shared ? FUTEX_WAKE : FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+    errno = before;
 }
 
 int os_barrier_register(void)

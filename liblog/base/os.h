@@ -63,6 +63,7 @@ bool os_maps_are_coherent(int fd);
 
 /* --- waiting -------------------------------------------------------------------------------------------- */
 
+/* Both leave errno as it was: a log call stands between a failure and the look at errno. */
 /* Sleeps while *word == expected, at most timeout_ns (negative: for good). `shared` between processes. */
 int os_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_ns, bool shared);
 void os_futex_wake(uint32_t *word, int count, bool shared);

@@ -59,9 +59,26 @@ static void a_renamed_file_is_followed_by_a_new_one_and_counted(void **state)
     (void)state;
     write_line("one\n");
     assert_int_equal(rename("app.log", "app.log.1"), 0);
+    close(open("app.log", O_WRONLY | O_CREAT | O_EXCL, 0640));
     write_line("two\n");
     expect_file("app.log.1", "one\n");
     expect_file("app.log", "two\n");
+    assert_int_equal(sink.reopens, 1);
+}
+
+/* logrotate moves a file that it finds at the path out of the way, so it is given the time to make its own.
+ */
+static void a_renamed_file_is_written_on_until_there_is_a_new_one_or_none_is_to_come(void **state)
+{
+    (void)state;
+    write_line("one\n");
+    assert_int_equal(rename("app.log", "app.log.1"), 0);
+    write_line("two\n");
+    assert_int_equal(access("app.log", F_OK), -1);
+    usleep(SINK_GONE_NS_MAX / 1000 + 20000);
+    write_line("three\n");
+    expect_file("app.log.1", "one\ntwo\n");
+    expect_file("app.log", "three\n");
     assert_int_equal(sink.reopens, 1);
 }
 
@@ -198,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_sink(blocks_are_appended_and_the_target_tells_where),
         with_sink(a_renamed_file_is_followed_by_a_new_one_and_counted),
+        with_sink(a_renamed_file_is_written_on_until_there_is_a_new_one_or_none_is_to_come),
         with_sink(a_file_removed_while_a_block_was_written_is_not_settled),
         with_sink(a_file_that_was_cut_to_nothing_is_written_from_its_beginning),
         with_sink(a_descriptor_that_was_closed_and_used_again_is_not_written_to),
