@@ -163,8 +163,9 @@ static void pump(struct pass *pass, struct output *output, int timeout_ms)
  * once. */
 static bool send_to(struct pass *pass, struct output *output, const struct output_record *record)
 {
-    struct problem problem = {0};
+    struct problem problem;
     enum output_result result;
+    problem.error = ERR_NONE; /* enough, and clearing its text for each record is not free */
     while ((result = output_send(output, record, &problem)) == OUTPUT_FULL) {
         if (pass->patience_ns <= 0 || pipeline_stops(pass->pipeline))
             break;
