@@ -125,8 +125,7 @@ static void a_traceparent_that_is_not_valid_is_ignored(void **state)
         "0g-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01x", /* later versions go on with a hyphen */
         " 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-        "00-4bf92f3577b34da6a3ce929d0e0e47\x01"
-        "6-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e47\0016-00f067aa0ba902b7-01",
     };
     char header[LL_TRACEPARENT_SIZE];
     (void)state;

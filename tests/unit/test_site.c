@@ -39,6 +39,22 @@ static void one_place_may_choose_between_two_fields(void **state)
     free_lines(&lines);
 }
 
+/* The kinds of the values are alike, so only the keys tell. */
+static void one_place_may_choose_between_two_keys_for_like_values(void **state)
+{
+    char wanted[32];
+    (void)state;
+    open_log("app.log");
+    for (int i = 0; i < 6; i++)
+        ll_info("x", i % 2 ? ll_kv("left", i) : ll_kv("right", i));
+    struct lines lines = close_and_read("app.log", 6);
+    for (int i = 0; i < 6; i++) {
+        snprintf(wanted, sizeof wanted, "{\"%s\":%d}", i % 2 ? "left" : "right", i);
+        expect_member(lines.text[i], "fields", wanted);
+    }
+    free_lines(&lines);
+}
+
 static void one_place_may_log_other_messages_at_each_call(void **state)
 {
     static const char *const messages[] = {"first", "second", "", "third \"quoted\""};
@@ -181,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         in_folder(one_place_may_log_with_a_key_from_a_changing_buffer),
         in_folder(one_place_may_choose_between_two_fields),
+        in_folder(one_place_may_choose_between_two_keys_for_like_values),
         in_folder(one_place_may_log_other_messages_at_each_call),
         in_folder(a_long_literal_message_and_long_keys_are_logged),
         in_folder(more_places_than_the_table_holds_are_all_logged_in_full),
