@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <time.h>
 
-static __thread struct caller *mine __attribute__((tls_model("initial-exec")));
+__thread struct caller *caller_of_thread;
 static struct caller *all_callers;
 static pthread_key_t end_key;
 static pthread_once_t end_once = PTHREAD_ONCE_INIT;
@@ -21,7 +21,7 @@ static void caller_end(void *argument)
 {
     struct caller *caller = argument;
     instance_lock();
-    mine = NULL;
+    caller_of_thread = NULL;
     give_back_segment(caller);
     *caller->previous = caller->next;
     if (caller->next)
@@ -51,16 +51,16 @@ static struct caller *caller_new(void)
     return caller;
 }
 
-struct caller *caller_mine(void)
+struct caller *caller_make(void)
 {
-    if (__builtin_expect(mine != NULL, 1))
-        return mine;
     pthread_once(&end_once, make_key);
+    int errno_before = errno;
     instance_lock();
-    if (!mine && (mine = caller_new()))
-        pthread_setspecific(end_key, mine);
+    if (!caller_of_thread && (caller_of_thread = caller_new()))
+        pthread_setspecific(end_key, caller_of_thread);
     instance_unlock();
-    return mine;
+    errno = errno_before;
+    return caller_of_thread;
 }
 
 /* --- rings ---------------------------------------------------------------------------------------------- */
@@ -91,8 +91,9 @@ static bool take_rings(struct caller *caller, struct instance *instance)
     return true;
 }
 
-static struct instance *attach(struct caller *caller)
+struct instance *caller_attach(struct caller *caller)
 {
+    int errno_before = errno;
     instance_lock();
     struct instance *instance = instance_current();
     if (!instance)
@@ -103,16 +104,8 @@ static struct instance *attach(struct caller *caller)
         instance = NULL;
     }
     instance_unlock();
+    errno = errno_before;
     return instance;
-}
-
-struct instance *caller_instance(struct caller *caller)
-{
-    struct instance *instance = instance_current();
-    if (__builtin_expect(instance != NULL && caller->instance == instance && caller->epoch == instance->epoch,
-                         1))
-        return instance;
-    return attach(caller);
 }
 
 /* --- the end of an instance ----------------------------------------------------------------------------- */
@@ -122,7 +115,7 @@ static bool any_inside(void)
     bool inside = false;
     instance_lock();
     for (const struct caller *caller = all_callers; caller; caller = caller->next)
-        if (caller != mine && __atomic_load_n(&caller->depth, __ATOMIC_ACQUIRE) > 0)
+        if (caller != caller_of_thread && __atomic_load_n(&caller->depth, __ATOMIC_ACQUIRE) > 0)
             inside = true;
     instance_unlock();
     return inside;
@@ -139,8 +132,14 @@ bool callers_have_left(int64_t timeout_ns)
     return true;
 }
 
+bool caller_is_inside(void)
+{
+    return caller_of_thread && caller_of_thread->depth > 0;
+}
+
 void callers_forget_others(void)
 {
+    struct caller *mine = caller_of_thread;
     all_callers = mine;
     if (mine) {
         mine->next = NULL;

@@ -29,12 +29,28 @@ struct caller {
     struct caller_request request[LL_REQUEST_DEPTH_MAX];
 };
 
+/* This thread's, or NULL: none yet. Written in caller.c only. */
+extern __thread struct caller *caller_of_thread __attribute__((tls_model("initial-exec")));
+
+struct caller *caller_make(void);
+struct instance *caller_attach(struct caller *caller);
+
 /* This thread's, made when there is none; NULL when memory runs out. */
-struct caller *caller_mine(void);
+static inline struct caller *caller_mine(void)
+{
+    struct caller *caller = caller_of_thread;
+    return __builtin_expect(caller != NULL, 1) ? caller : caller_make();
+}
 
 /* The instance with a ring of this thread, or NULL: not open, or no ring to be had (then counted as dropped).
  * Between enter and leave. */
-struct instance *caller_instance(struct caller *caller);
+static inline struct instance *caller_instance(struct caller *caller)
+{
+    struct instance *instance = instance_current();
+    if (__builtin_expect(instance && caller->instance == instance && caller->epoch == instance->epoch, 1))
+        return instance;
+    return caller_attach(caller);
+}
 
 static inline uint32_t caller_enter(struct caller *caller)
 {
@@ -60,6 +76,9 @@ static inline const struct caller_request *caller_request(const struct caller *c
 
 /* Waits until every call of another thread that is under way has ended. False when one does not in time. */
 bool callers_have_left(int64_t timeout_ns);
+
+/* Whether this thread is within a call: asked in a signal handler. */
+bool caller_is_inside(void);
 
 /* In the child of a fork: the other threads are not there. */
 void callers_forget_others(void);

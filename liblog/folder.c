@@ -1,11 +1,44 @@
 #include "folder.h"
 
+#include "liblog/base/cleanup.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static bool is_stream(const char *log_path)
+{
+    return strcmp(log_path, "stdout") == 0 || strcmp(log_path, "stderr") == 0;
+}
+
+/* The one spelling of a log's path on which its writer and whoever recovers agree: from the root on, its
+ * folder without symlinks and dots. */
+static int one_spelling(const char *log_path, char *ret_path, size_t size)
+{
+    char path[PATH_MAX + LL_PATH_SIZE];
+    if (is_stream(log_path)) {
+        snprintf(ret_path, size, "%s", log_path);
+        return 0;
+    }
+    int error = os_absolute_path(log_path, ret_path, size);
+    if (error)
+        return error;
+    char *base = strrchr(ret_path, '/');
+    *base = '\0';
+    _cleanup_free_ char *folder = realpath(base == ret_path ? "/" : ret_path, NULL);
+    *base = '/';
+    if (!folder)
+        return 0;
+    int length = snprintf(path, sizeof path, "%s%s", folder[1] ? folder : "", base);
+    if ((size_t)length >= size)
+        return -ENAMETOOLONG;
+    memcpy(ret_path, path, (size_t)length + 1);
+    return 0;
+}
 
 /* The folder's path: beside the log, or under ring_dir with the log's whole path in its name, so that two
  * logs with one base name do not meet. */
@@ -18,7 +51,11 @@ static int folder_name(struct folder *folder, const char *log_path, const char *
         int before = slash ? (int)(slash + 1 - log_path) : 0;
         size = snprintf(folder->path, sizeof folder->path, "%.*s.%s.ll", before, log_path, base);
     } else {
-        size = snprintf(folder->path, sizeof folder->path, "%s/%s.ll", ring_dir, log_path);
+        char whole[sizeof folder->path];
+        int error = one_spelling(log_path, whole, sizeof whole);
+        if (error)
+            return error;
+        size = snprintf(folder->path, sizeof folder->path, "%s/%s.ll", ring_dir, whole);
         for (char *c = folder->path + strlen(ring_dir) + 1; size < (int)sizeof folder->path && *c; c++)
             *c = *c == '/' ? '%' : *c;
     }

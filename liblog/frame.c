@@ -19,10 +19,21 @@ struct measure {
     uint32_t size[FRAME_FIELDS_MAX]; /* of each field's text */
 };
 
+enum {
+    TEXT_TYPES = 1 << LL_TYPE_STRING | 1 << LL_TYPE_BYTES | 1 << LL_TYPE_JSON | 1 << LL_TYPE_EXCEPTION_TYPE |
+                 1 << LL_TYPE_EXCEPTION_CODE | 1 << LL_TYPE_EXCEPTION_MESSAGE,
+    WORD_TYPES = 1 << LL_TYPE_BOOL | 1 << LL_TYPE_I64 | 1 << LL_TYPE_U64 | 1 << LL_TYPE_DOUBLE |
+                 1 << LL_TYPE_FLOAT | 1 << LL_TYPE_TIME | 1 << LL_TYPE_DURATION,
+};
+
+static bool is_one_of(unsigned types, unsigned type)
+{
+    return type < 32 && types >> type & 1;
+}
+
 static bool is_text(unsigned type)
 {
-    return type == LL_TYPE_STRING || type == LL_TYPE_BYTES || type == LL_TYPE_JSON ||
-           (type >= LL_TYPE_EXCEPTION_TYPE && type <= LL_TYPE_EXCEPTION_MESSAGE);
+    return is_one_of(TEXT_TYPES, type);
 }
 
 static bool has_no_value(unsigned type)
@@ -32,6 +43,8 @@ static bool has_no_value(unsigned type)
 
 static uint32_t text_size(const ll_field *field)
 {
+    if (!field->value.pointer)
+        return FRAME_NULL;
     size_t size = field->size >= 0 ? (size_t)field->size : strnlen(field->value.pointer, FRAME_BYTES_MAX);
     return size < FRAME_BYTES_MAX ? (uint32_t)size : (uint32_t)FRAME_BYTES_MAX;
 }
@@ -58,12 +71,12 @@ static bool shape_fits(const struct site_shape *shape, const ll_field *fields, s
 /* The bytes that a text takes, with its size before it. */
 static uint64_t text_bytes(uint32_t size)
 {
-    return padded(sizeof(uint32_t) + (uint64_t)size);
+    return padded(sizeof(uint32_t) + (size == FRAME_NULL ? 0 : (uint64_t)size));
 }
 
 static uint32_t capped(uint32_t size, uint32_t text_max)
 {
-    return size < text_max ? size : text_max;
+    return size < text_max || size == FRAME_NULL ? size : text_max;
 }
 
 static uint64_t field_bytes(const struct measure *m, const ll_field *field, uint32_t i)
@@ -120,7 +133,7 @@ static void measure_call(struct measure *m, const struct frame_call *call)
 static char *put_text(char *at, const void *text, uint32_t size)
 {
     memcpy(at, &size, sizeof size);
-    if (size)
+    if (size && size != FRAME_NULL)
         memcpy(at + sizeof size, text, size);
     return at + text_bytes(size);
 }
@@ -155,43 +168,54 @@ static char *put_field(char *at, const struct measure *m, const ll_field *field,
     return at + 8;
 }
 
-static char *put_frame(char *at, const struct measure *m, const struct frame_call *call, uint64_t position)
+static inline char *put_context(char *at, const struct frame_call *call)
 {
-    const struct frame frame = {
-        .size = (uint32_t)m->total,
-        .stamp = (uint32_t)(position / 8) ^ FRAME_STAMP,
-        .ticks = call->ticks,
-        .entry = call->shape ? call->shape->entry : 0,
-        .thread = call->thread,
-        .field_count = (uint16_t)m->count,
-        .context_size = (uint16_t)call->context_size,
-        .level = (uint8_t)call->site->level,
-        .flags = m->flags,
-    };
-    memcpy(at, &frame, sizeof frame);
-    at += sizeof frame;
     if (call->context_size)
         memcpy(at, call->context, call->context_size);
     return at + call->context_size;
 }
 
-int frame_pack(struct ring_producer *producer, const struct frame_call *call, uint64_t *ret_needed)
+/* Member by member: a copy of a whole one would wait for its members. */
+static inline char *put_frame(char *at, const struct frame_call *call, uint64_t position, uint64_t size,
+                              uint32_t count, uint8_t flags)
+{
+    struct frame *frame = (struct frame *)(void *)at;
+    frame->size = (uint32_t)size;
+    frame->stamp = (uint32_t)(position / 8) ^ FRAME_STAMP;
+    frame->ticks = call->ticks;
+    frame->entry = call->shape ? call->shape->entry : 0;
+    frame->thread = call->thread;
+    frame->field_count = (uint16_t)count;
+    frame->context_size = (uint16_t)call->context_size;
+    frame->level = (uint8_t)call->site->level;
+    frame->flags = flags;
+    frame->reserved = 0;
+    return at + sizeof *frame;
+}
+
+static uint64_t frame_bytes_max(const struct ring_producer *producer)
+{
+    return producer->ring.size / 2 < FRAME_BYTES_MAX ? producer->ring.size / 2 : FRAME_BYTES_MAX;
+}
+
+/* Any call: measured first, cut where it must be, then written. Its memory is much, so it is a function of
+ * its own. */
+static __attribute__((noinline)) int pack_any(struct ring_producer *producer, const struct frame_call *call,
+                                              uint64_t *ret_needed)
 {
     struct measure m;
     char place[SITE_PLAIN_BYTES_MAX];
     measure_call(&m, call);
     m.place_size = m.flags & FRAME_PLACE ? site_plain_entry(place, call->site) : 0;
     measure_total(&m, call);
-    uint64_t bytes_max =
-        producer->ring.size / 2 < FRAME_BYTES_MAX ? producer->ring.size / 2 : FRAME_BYTES_MAX;
-    if (m.total > bytes_max)
-        measure_cut(&m, call, bytes_max);
+    if (m.total > frame_bytes_max(producer))
+        measure_cut(&m, call, frame_bytes_max(producer));
     char *at = ring_reserve(producer, m.total);
     if (!at) {
         *ret_needed = m.total;
         return -1;
     }
-    at = put_frame(at, &m, call, producer->head);
+    at = put_context(put_frame(at, call, producer->head, m.total, m.count, m.flags), call);
     if (m.place_size)
         memcpy(at, place, m.place_size);
     at += m.place_size;
@@ -201,6 +225,107 @@ int frame_pack(struct ring_producer *producer, const struct frame_call *call, ui
         at = put_field(at, &m, &call->fields[i], i);
     ring_publish(producer, m.total);
     return 0;
+}
+
+/* Texts are short: two moves that may overlap cost less than a call. */
+static inline void copy_text(char *at, const char *text, uint64_t size)
+{
+    uint64_t first, last;
+    if (size < 8 || size > 16) {
+        memcpy(at, text, size);
+        return;
+    }
+    memcpy(&first, text, 8);
+    memcpy(&last, text + size - 8, 8);
+    memcpy(at, &first, 8);
+    memcpy(at + size - 8, &last, 8);
+}
+
+/* A text that takes at most `left` bytes more than the 8 that every field has. NULL when it does not fit, or
+ * is to be cut. */
+static inline char *put_usual_text(char *at, const ll_field *field, uint64_t *left)
+{
+    const char *text = field->value.pointer;
+    if (__builtin_expect(!text, 0))
+        return put_null(at);
+    uint64_t size = field->size >= 0 ? (uint64_t)field->size : strnlen(text, FRAME_BYTES_MAX);
+    uint64_t more = (size + sizeof(uint32_t) - 1) & ~(uint64_t)7;
+    uint32_t size_32 = (uint32_t)size;
+    if (__builtin_expect(more > *left, 0))
+        return NULL;
+    *left -= more;
+    memcpy(at, &size_32, sizeof size_32);
+    copy_text(at + sizeof size_32, text, size);
+    return at + 8 + more;
+}
+
+/* A value that is not quite as registered, or takes no room. NULL when it is another. */
+static char *put_unusual(char *at, const ll_field *field, const struct site_shape_key *key, uint64_t *left)
+{
+    if (field->key != key->key || field->flags != LL_FIELD_KEY_LITERAL)
+        return NULL;
+    if (field->type == LL_TYPE_NULL && key->type == LL_TYPE_STRING)
+        return put_null(at);
+    if (field->type != key->type)
+        return NULL;
+    if (is_text(field->type))
+        return put_usual_text(at, field, left);
+    return field->type == LL_TYPE_SECRET ? at : NULL;
+}
+
+static bool is_as_registered(const ll_field *field, const struct site_shape_key *key)
+{
+    return memcmp(field, key, sizeof *key) == 0;
+}
+
+/* The values of the registered keys, each text measured when it is copied. NULL when one is not as
+ * registered. */
+static inline char *put_usual(char *at, const ll_field *field, const struct site_shape *shape, uint64_t left)
+{
+    const struct site_shape_key *key = shape->key, *end = key + shape->key_count;
+    for (; key < end && at; key++, field++) {
+        bool is_same = is_as_registered(field, key);
+        if (is_same && is_one_of(WORD_TYPES, key->type)) {
+            memcpy(at, &field->value, 8);
+            at += 8;
+        } else if (is_same && key->type == LL_TYPE_STRING) {
+            at = put_usual_text(at, field, &left);
+        } else {
+            at = put_unusual(at, field, key, &left);
+        }
+    }
+    return at;
+}
+
+/*
+ * The usual call, whose message, keys and types are the registered ones: looked at, measured and written in
+ * one pass. False, with nothing published, when it is another, or there may be no room.
+ */
+static bool pack_usual(struct ring_producer *producer, const struct frame_call *call)
+{
+    const struct site_shape *shape = call->shape;
+    if (!shape || shape->message != call->message || !call->message || shape->key_count != call->count)
+        return false;
+    uint64_t room = producer->limit - producer->head, bytes_max = frame_bytes_max(producer);
+    uint64_t least = sizeof(struct frame) + call->context_size + 8 * (uint64_t)shape->key_count;
+    room = room < bytes_max ? room : bytes_max;
+    if (room < least)
+        return false;
+    char *start = ring_at_head(producer);
+    char *end = put_usual(put_context(start + sizeof(struct frame), call), call->fields, shape, room - least);
+    if (!end)
+        return false;
+    put_frame(start, call, producer->head, (uint64_t)(end - start), shape->key_count, 0);
+    ring_publish(producer, (uint64_t)(end - start));
+    ring_prefetch(producer, (uint64_t)(end - start));
+    return true;
+}
+
+int frame_pack(struct ring_producer *producer, const struct frame_call *call, uint64_t *ret_needed)
+{
+    if (__builtin_expect(pack_usual(producer, call), 1))
+        return 0;
+    return pack_any(producer, call, ret_needed);
 }
 
 /* --- the reader's side ---------------------------------------------------------------------------------- */

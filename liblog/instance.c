@@ -17,7 +17,7 @@ enum { ARENA_BYTES = 1 << 20, CLOSE_CALLERS_NS_MAX = 1000000000 };
 
 uint32_t ll_state_off;
 
-static struct instance *current; /* atomic */
+struct instance *instance_opened;
 static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER;
 static sigset_t mask_before_lock; /* under `life`: the mask of the thread that holds it */
 static struct levels levels;      /* under `life` */
@@ -29,11 +29,6 @@ static ll_config forked_config; /* what a child opens at its first call */
 static bool forked;
 static char forked_from[UUID_TEXT_SIZE + 1]; /* the run of the process that forked this one, or "" */
 static bool run_is_over; /* its last records were left to whoever comes next, with the numbers that follow */
-
-struct instance *instance_current(void)
-{
-    return __atomic_load_n(&current, __ATOMIC_ACQUIRE);
-}
 
 /* Signals wait meanwhile: a handler that logs may need the lock too. */
 void instance_lock(void)
@@ -61,19 +56,21 @@ static void levels_changed(void)
     __atomic_store_n(&ll_state_off, levels_version << 1, __ATOMIC_RELEASE);
 }
 
-bool instance_site_is_on(ll_site *site)
+bool instance_look_at_level(ll_site *site)
 {
-    uint32_t off = __atomic_load_n(&ll_state_off, __ATOMIC_ACQUIRE);
-    uint32_t state = __atomic_load_n(&site->state, __ATOMIC_RELAXED);
-    if (__builtin_expect(state == (off | 1), 1))
-        return true;
-    if (state == off)
-        return false;
     instance_lock();
     bool on = (int)site->level >= (int)levels_of(&levels, site->logger);
     __atomic_store_n(&site->state, levels_version << 1 | on, __ATOMIC_RELAXED);
     instance_unlock();
     return on;
+}
+
+void instance_count_dropped(void)
+{
+    instance_lock();
+    if (instance_opened)
+        __atomic_fetch_add(&instance_opened->dropped_without_ring, 1, __ATOMIC_RELAXED);
+    instance_unlock();
 }
 
 int ll_set_level(const char *logger, ll_level level)
@@ -231,10 +228,11 @@ static int open_locked(const ll_config *config, ll_problem *problem)
 {
     struct instance *instance;
     int error = make_run_id(problem);
-    if (!error)
-        error = instance_new(config, &instance);
     if (error)
         return error;
+    error = instance_new(config, &instance);
+    if (error)
+        return problem_set(problem, error, "no memory for the log: %s", ll_strerror(error));
     error = make_rings(&instance->writer, config);
     if (error) {
         instance->writer.file.fd = -1;
@@ -249,7 +247,7 @@ static int open_locked(const ll_config *config, ll_problem *problem)
         return problem_set(problem, error, "the log's writer cannot be started: %s", ll_strerror(error));
     }
     levels_parse(&levels, config->level, NULL);
-    __atomic_store_n(&current, instance, __ATOMIC_RELEASE);
+    __atomic_store_n(&instance_opened, instance, __ATOMIC_RELEASE);
     levels_changed();
     return LL_OK;
 }
@@ -266,19 +264,29 @@ static void after_fork_in_parent(void)
     instance_unlock();
 }
 
+/* What the child has of the parent's log is memory only: it lets go of it, and the files stay as they are. */
+static void let_go_of_parents(struct instance *parent)
+{
+    writer_release(&parent->writer);
+    instance_free(parent);
+}
+
 /* The child has no writer and must not touch the parent's rings: it gets a run and rings of its own at its
  * first call; a run of its own also when the log was closed and it opens it by itself. */
 static void after_fork_in_child(void)
 {
-    struct instance *parent = current;
+    struct instance *parent = instance_opened;
     if (*run_id)
         memcpy(forked_from, run_id, sizeof forked_from);
     run_id[0] = '\0';
     if (parent) {
         forked_config = parent->config;
         forked = true;
-        current = NULL;
+        instance_opened = NULL;
         levels_changed();
+        if (!caller_is_inside()) /* else: forked in a signal handler within a call, which goes on with the
+                                    rings */
+            let_go_of_parents(parent);
     }
     callers_forget_others();
     instance_unlock();
@@ -290,7 +298,7 @@ struct instance *instance_after_fork(void)
         return NULL;
     forked = false;
     open_locked(&forked_config, NULL);
-    return current;
+    return instance_opened;
 }
 
 /* --- the public calls ----------------------------------------------------------------------------------- */
@@ -298,6 +306,13 @@ struct instance *instance_after_fork(void)
 static void install_fork_handlers(void)
 {
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+/* A program may go to another folder later; its files stay where they were at ll_open. */
+static void from_the_root_on(char path[static LL_PATH_SIZE])
+{
+    if (*path && !is_stream(path) && os_absolute_path(path, path, LL_PATH_SIZE))
+        return; /* too long to say so: then as the program said it */
 }
 
 int ll_open_sized(const ll_config *config, size_t size, ll_problem *ret_problem)
@@ -310,11 +325,14 @@ int ll_open_sized(const ll_config *config, size_t size, ll_problem *ret_problem)
     int error = settings_check(&checked, ret_problem);
     if (error)
         return error;
+    from_the_root_on(checked.file);
+    from_the_root_on(checked.error_file);
+    from_the_root_on(checked.ring_dir);
     instance_lock();
     forked = false;
-    if (current)
+    if (instance_opened)
         error = problem_set(ret_problem, LL_EOPEN, "the log is open already, on %s; close it first",
-                            current->config.file);
+                            instance_opened->config.file);
     else
         error = open_locked(&checked, ret_problem);
     instance_unlock();
@@ -325,8 +343,8 @@ int ll_open_sized(const ll_config *config, size_t size, ll_problem *ret_problem)
 void ll_close(void)
 {
     instance_lock();
-    struct instance *instance = current;
-    __atomic_store_n(&current, NULL, __ATOMIC_SEQ_CST);
+    struct instance *instance = instance_opened;
+    __atomic_store_n(&instance_opened, NULL, __ATOMIC_SEQ_CST);
     forked = false;
     levels_changed();
     instance_unlock();
@@ -367,9 +385,9 @@ int ll_flush(int timeout_ms)
 void ll_reopen(void)
 {
     instance_lock();
-    if (current) {
-        __atomic_store_n(&current->writer.log.reopen, true, __ATOMIC_RELEASE);
-        __atomic_store_n(&current->writer.errors.reopen, true, __ATOMIC_RELEASE);
+    if (instance_opened) {
+        __atomic_store_n(&instance_opened->writer.log.reopen, true, __ATOMIC_RELEASE);
+        __atomic_store_n(&instance_opened->writer.errors.reopen, true, __ATOMIC_RELEASE);
     }
     instance_unlock();
 }
@@ -401,7 +419,7 @@ void ll_health_get_sized(ll_health *ret_health, size_t size)
 {
     ll_health health = {0};
     instance_lock();
-    struct instance *instance = current;
+    struct instance *instance = instance_opened;
     if (instance) {
         writer_health(&instance->writer, &health);
         health.dropped = dropped_in_rings(instance);

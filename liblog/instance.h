@@ -12,18 +12,24 @@
 #include <pthread.h>
 
 struct instance {
+    uint64_t epoch; /* of its ring file; no two in one process are equal */
     ll_config config;
     struct writer writer;
     struct site_arena arena;
     pthread_mutex_t sites_mutex;   /* the table and the arena; taken with all signals blocked */
-    uint64_t epoch;                /* of its ring file; no two in one process are equal */
     uint64_t dropped_without_ring; /* atomic */
     uint32_t free_segment[RING_FILE_SEGMENTS_MAX]; /* segments whose thread has ended */
     uint32_t free_count;
 };
 
+/* Written in instance.c only. */
+extern struct instance *instance_opened; /* atomic */
+
 /* The open log, or NULL. */
-struct instance *instance_current(void);
+static inline struct instance *instance_current(void)
+{
+    return __atomic_load_n(&instance_opened, __ATOMIC_ACQUIRE);
+}
 
 /* The life lock: of opening, closing, levels, and of getting and giving back a ring. All signals are blocked
  * under it. */
@@ -33,7 +39,19 @@ void instance_unlock(void);
 /* After a fork, in the child: opens the log anew, as the parent had it, at the child's first call. */
 struct instance *instance_after_fork(void);
 
+/* Counts a record of a thread for which there is not even memory to have a ring. */
+void instance_count_dropped(void);
+
 /* Whether the site's level is on now; renews the site's state. */
-bool instance_site_is_on(ll_site *site);
+bool instance_look_at_level(ll_site *site);
+
+static inline bool instance_site_is_on(ll_site *site)
+{
+    uint32_t off = __atomic_load_n(&ll_state_off, __ATOMIC_ACQUIRE);
+    uint32_t state = __atomic_load_n(&site->state, __ATOMIC_RELAXED);
+    if (__builtin_expect(state == (off | 1), 1))
+        return true;
+    return state != off && instance_look_at_level(site);
+}
 
 #endif

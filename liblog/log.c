@@ -20,8 +20,9 @@ static const struct site_shape *register_site(struct instance *instance, ll_site
 
 /* The first call of a site in this ring file enters it. In a handler that interrupted such a call there is no
  * waiting. */
-static const struct site_shape *first_shape(struct instance *instance, ll_site *site, const char *literal,
-                                            const ll_field *fields, size_t count)
+static __attribute__((noinline)) const struct site_shape *first_shape(struct instance *instance,
+                                                                      ll_site *site, const char *literal,
+                                                                      const ll_field *fields, size_t count)
 {
     sigset_t all, before;
     const struct site_shape *shape = NULL;
@@ -40,8 +41,8 @@ static const struct site_shape *first_shape(struct instance *instance, ll_site *
     return shape;
 }
 
-static const struct site_shape *shape_of(struct instance *instance, ll_site *site, const char *literal,
-                                         const ll_field *fields, size_t count)
+static inline const struct site_shape *shape_of(struct instance *instance, ll_site *site, const char *literal,
+                                                const ll_field *fields, size_t count)
 {
     if (__builtin_expect(__atomic_load_n(&site->epoch, __ATOMIC_ACQUIRE) == instance->epoch, 1))
         return __atomic_load_n(&site->shape, __ATOMIC_RELAXED);
@@ -69,8 +70,9 @@ static void wait_for_room(struct writer *w, struct ring_producer *producer, uint
 
 /* Waits as the configuration says, then packs or counts. Never in a signal handler, nor while the log cannot
  * be written. */
-static void pack_into_full(struct instance *instance, struct ring_producer *producer, struct frame_call *call,
-                           uint64_t needed, bool may_wait)
+static __attribute__((noinline)) void pack_into_full(struct instance *instance,
+                                                     struct ring_producer *producer, struct frame_call *call,
+                                                     uint64_t needed, bool may_wait)
 {
     struct writer *w = &instance->writer;
     int64_t end = os_monotonic_ns() + instance->config.block_max_ns;
@@ -109,17 +111,27 @@ static void log_call(struct caller *caller, struct instance *instance, uint32_t 
         call->context_size = request->size;
     }
     call->thread = caller->thread;
+    /* The stamp waits for the loads before it: one wait for all. */
+    __builtin_prefetch(&instance->writer.state);
+    __builtin_prefetch(producer->ring.control, 1);
     call->ticks = ticks_now(ticks_use_counter());
     if (__builtin_expect(frame_pack(producer, call, &needed) != 0, 0))
         pack_into_full(instance, producer, call, needed, depth == 0);
     writer_poke(&instance->writer, call->site->level >= LL_LEVEL_ERROR || is_half_full(producer));
 }
 
+int ll_site_is_on(ll_site *site)
+{
+    return instance_site_is_on(site);
+}
+
 void ll_write_at(ll_site *site, unsigned flags, const char *message, const ll_field *fields, size_t count)
 {
     struct caller *caller = caller_mine();
-    if (!caller)
+    if (!caller) {
+        instance_count_dropped();
         return;
+    }
     uint32_t depth = caller_enter(caller);
     struct instance *instance = caller_instance(caller);
     bool on = instance && instance_site_is_on(site);

@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RING_LINE = 128, RING_LEVELS = 6 };
+enum { RING_LINE = 128, RING_LEVELS = 6, RING_PREFETCH_BYTES_MAX = 512 };
 
 /* In the file. Each end has cache lines of its own. */
 struct ring_control {
@@ -56,13 +56,27 @@ void ring_producer_init(struct ring_producer *producer, const struct ring *ring)
 /* Looks again how much the consumer has freed. Returns the room in bytes. */
 uint64_t ring_producer_refresh(struct ring_producer *producer);
 
+static inline char *ring_at_head(const struct ring_producer *producer)
+{
+    return producer->ring.data + (producer->head & (producer->ring.size - 1));
+}
+
+/* The lines that come next were last read by the consumer, on another core: they are fetched before they are
+ * needed. */
+static inline void ring_prefetch(const struct ring_producer *producer, uint64_t size)
+{
+    const char *next = ring_at_head(producer);
+    for (uint64_t i = 0; i < size && i < RING_PREFETCH_BYTES_MAX; i += 64)
+        __builtin_prefetch(next + i, 1);
+}
+
 /* Room for `size` bytes at the head, or NULL. Nothing is visible before ring_publish. */
 static inline char *ring_reserve(struct ring_producer *producer, uint64_t size)
 {
     if (__builtin_expect(producer->limit - producer->head < size, 0) &&
         ring_producer_refresh(producer) < size)
         return NULL;
-    return producer->ring.data + (producer->head & (producer->ring.size - 1));
+    return ring_at_head(producer);
 }
 
 static inline void ring_publish(struct ring_producer *producer, uint64_t size)

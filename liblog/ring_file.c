@@ -332,6 +332,15 @@ static int ring_load(const struct ring_file *file, uint64_t offset, struct ring 
     return error;
 }
 
+/* The reason of a fault goes out; where there is none, that of an earlier step stays. */
+static int fault(const char *reason, const char **ret_reason)
+{
+    if (!reason)
+        return LL_OK;
+    *ret_reason = reason;
+    return LL_EFORMAT;
+}
+
 static int segment_load(struct ring_file *file, uint32_t index, const char **ret_reason)
 {
     struct ring_segment *segment = &file->segment[index];
@@ -347,8 +356,9 @@ static int segment_load(struct ring_file *file, uint32_t index, const char **ret
     for (int i = 0; i < RING_FILE_DEPTHS && !error; i++) {
         uint64_t size = ring_bytes_of(file->identity, i);
         segment->ring[i] = (struct ring){control_of(segment, i), memory, size};
-        *ret_reason = ring_fault(&segment->ring[i], ring_file_parity(file));
-        error = *ret_reason ? LL_EFORMAT : ring_load(file, offset, &segment->ring[i]);
+        error = fault(ring_fault(&segment->ring[i], ring_file_parity(file)), ret_reason);
+        if (!error)
+            error = ring_load(file, offset, &segment->ring[i]);
         memory += 2 * size;
         offset += size;
     }
@@ -360,11 +370,10 @@ static int front_load(struct ring_file *file, const char **ret_reason)
 {
     struct ring_identity identity;
     int error = read_all(file->fd, 0, &identity, sizeof identity);
+    if (!error)
+        error = fault(identity_fault(&identity), ret_reason);
     if (error)
         return error;
-    *ret_reason = identity_fault(&identity);
-    if (*ret_reason)
-        return LL_EFORMAT;
     file->page = identity.page;
     char *memory = malloc(front_bytes(file));
     if (!memory)
@@ -374,8 +383,7 @@ static int front_load(struct ring_file *file, const char **ret_reason)
     if (error)
         return error;
     *file->identity = identity; /* what was checked, should the file have changed in between */
-    *ret_reason = growth_fault(file->growth);
-    return *ret_reason ? LL_EFORMAT : LL_OK;
+    return fault(growth_fault(file->growth), ret_reason);
 }
 
 int ring_file_load(struct ring_file *file, int fd, const char **ret_reason)

@@ -94,6 +94,17 @@ static struct site_shape *arena_shape(struct site_arena *arena, size_t count)
     return shape;
 }
 
+static struct site_shape_key shape_key(const ll_field *field)
+{
+    bool is_null = field->type == LL_TYPE_NULL;
+    return (struct site_shape_key){
+        .key = field->key,
+        .type = registered_type(field),
+        .flags = field->flags,
+        .size = is_null ? LL_FIELD_SIZE_UNKNOWN : field->size,
+    };
+}
+
 static void shape_fill(struct site_shape *shape, uint32_t entry, const char *message, const ll_field *fields,
                        size_t count)
 {
@@ -101,7 +112,7 @@ static void shape_fill(struct site_shape *shape, uint32_t entry, const char *mes
     shape->key_count = (uint32_t)count;
     shape->message = message;
     for (size_t i = 0; i < count; i++)
-        shape->key[i] = (struct site_shape_key){fields[i].key, registered_type(&fields[i])};
+        shape->key[i] = shape_key(&fields[i]);
 }
 
 const struct site_shape *site_register(struct ring_file *file, struct site_arena *arena, const ll_site *site,

@@ -43,11 +43,16 @@ struct site_key {
 };
 
 /* What a process remembers of an entry, to see quickly whether a call has the same keys and types. Never
- * freed while it lives. */
+ * freed while it lives. A key is kept as a field begins, so that one comparison of both tells. */
 struct site_shape_key {
     const char *key;
-    uint64_t type;
+    uint8_t type;
+    uint8_t flags;
+    uint16_t reserved;
+    int32_t size; /* LL_FIELD_SIZE_UNKNOWN, or as of the first call: the next may have another */
 };
+_Static_assert(sizeof(struct site_shape_key) == offsetof(ll_field, value),
+               "a key is the beginning of a field");
 
 struct site_shape {
     uint32_t entry; /* offset in the table */

@@ -271,6 +271,11 @@ void writer_stop(struct writer *w)
     __atomic_store_n(&w->stop, 1, __ATOMIC_SEQ_CST);
     writer_poke(w, true);
     pthread_join(w->thread, NULL);
+    writer_release(w);
+}
+
+void writer_release(struct writer *w)
+{
     drain_release(&w->drain);
     if (has_rings_in_file(w))
         os_robust_unmap(&w->robust);

@@ -56,7 +56,7 @@ typedef struct ll_field {
         int64_t i64;
         uint64_t u64;
         double f64;
-        const void *pointer;
+        const void *pointer; /* NULL is null, whatever the size */
     } value;
 } ll_field;
 
@@ -117,15 +117,14 @@ static inline ll_field ll_field_float_(const char *key, uint8_t flags, float val
 static inline ll_field ll_field_pointer_(const char *key, uint8_t flags, int type, const void *data,
                                          size_t size)
 {
-    ll_field field = ll_field_make_(key, flags, data ? type : (int)LL_TYPE_NULL,
-                                    size > INT32_MAX ? INT32_MAX : (int32_t)size);
+    ll_field field = ll_field_make_(key, flags, type, size > INT32_MAX ? INT32_MAX : (int32_t)size);
     field.value.pointer = data;
     return field;
 }
 
 static inline ll_field ll_field_string_(const char *key, uint8_t flags, const char *text)
 {
-    ll_field field = ll_field_make_(key, flags, text ? LL_TYPE_STRING : LL_TYPE_NULL, LL_FIELD_SIZE_UNKNOWN);
+    ll_field field = ll_field_make_(key, flags, LL_TYPE_STRING, LL_FIELD_SIZE_UNKNOWN);
     field.value.pointer = text;
     return field;
 }
@@ -265,8 +264,7 @@ template <typename T> ll_field ll_kv_(const char *, uint8_t, const T *) = delete
 static inline ll_field ll_field_json_(const char *key, uint8_t flags, const char *text)
 {
     ll_field field = ll_field_string_(key, flags, text);
-    if (text)
-        field.type = LL_TYPE_JSON;
+    field.type = LL_TYPE_JSON;
     return field;
 }
 

@@ -81,14 +81,22 @@ LL_API void ll_writef(ll_site *site, const char *format, ...) __attribute__((for
     ll_write_list_((site), __builtin_constant_p(message) ? LL_MESSAGE_LITERAL : 0, (message), {__VA_ARGS__})
 #endif
 
-#define LL_IS_ON_(site)                                                                                      \
-    (__atomic_load_n(&(site)->state, __ATOMIC_RELAXED) != __atomic_load_n(&ll_state_off, __ATOMIC_RELAXED))
+/* Looks up the site's level. The macros ask once for each site, and again when levels have changed. */
+LL_API int ll_site_is_on(ll_site *site);
+
+/* Before the arguments are evaluated: also the first call of a site whose level is off evaluates none. */
+static inline int ll_is_on_(ll_site *site)
+{
+    uint32_t state = __atomic_load_n(&site->state, __ATOMIC_RELAXED);
+    uint32_t off = __atomic_load_n(&ll_state_off, __ATOMIC_RELAXED);
+    return state != off && (state == (off | 1) || ll_site_is_on(site));
+}
 
 #define LL_LOG_(site_level, message, ...)                                                                    \
     do {                                                                                                     \
         if ((int)(site_level) >= (int)(LL_LEVEL_FLOOR)) {                                                    \
             static ll_site ll_site_ = LL_SITE_INIT_(site_level);                                             \
-            if (LL_IS_ON_(&ll_site_))                                                                        \
+            if (ll_is_on_(&ll_site_))                                                                        \
                 LL_WRITE_FIELDS_(&ll_site_, message, __VA_ARGS__);                                           \
         }                                                                                                    \
     } while (0)
@@ -97,7 +105,7 @@ LL_API void ll_writef(ll_site *site, const char *format, ...) __attribute__((for
     do {                                                                                                     \
         if ((int)(site_level) >= (int)(LL_LEVEL_FLOOR)) {                                                    \
             static ll_site ll_site_ = LL_SITE_INIT_(site_level);                                             \
-            if (LL_IS_ON_(&ll_site_))                                                                        \
+            if (ll_is_on_(&ll_site_))                                                                        \
                 ll_writef(&ll_site_, __VA_ARGS__);                                                           \
         }                                                                                                    \
     } while (0)

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <linux/magic.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -98,6 +100,25 @@ void os_thread_name(const char *name)
     pthread_setname_np(pthread_self(), name);
 }
 
+int os_absolute_path(const char *path, char *ret_path, size_t size)
+{
+    char folder[PATH_MAX] = "";
+    bool is_relative = *path != '/';
+    if (is_relative && !getcwd(folder, sizeof folder))
+        return -errno;
+    while (is_relative && strncmp(path, "./", 2) == 0)
+        path += 2;
+    char *joined = NULL;
+    int length = asprintf(&joined, "%s%s%s", folder, is_relative ? "/" : "", path);
+    if (length < 0)
+        return -ENOMEM;
+    bool fits = (size_t)length < size;
+    if (fits)
+        memcpy(ret_path, joined, (size_t)length + 1);
+    free(joined);
+    return fits ? 0 : -ENAMETOOLONG;
+}
+
 size_t os_page_size(void)
 {
     return (size_t)sysconf(_SC_PAGESIZE);
@@ -122,11 +143,24 @@ int64_t os_monotonic_ns(void)
 
 /* --- memory --------------------------------------------------------------------------------------------- */
 
+/* Faults pages in for writing: MAP_POPULATE does it for reading only, where the mapping is shared. Kernels
+ * before 5.14 need a write to each, which changes nothing. */
+static void fault_in(char *memory, size_t size)
+{
+    if (madvise(memory, size, MADV_POPULATE_WRITE) == 0 || errno != EINVAL)
+        return;
+    for (size_t i = 0; i < size; i += os_page_size())
+        __atomic_fetch_or(memory + i, 0, __ATOMIC_RELAXED);
+}
+
 static int map_at(void *address, int fd, uint64_t offset, size_t size)
 {
-    int flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE;
+    int flags = MAP_SHARED | MAP_FIXED;
     void *memory = mmap(address, size, PROT_READ | PROT_WRITE, flags, fd, (off_t)offset);
-    return memory == MAP_FAILED ? -errno : 0;
+    if (memory == MAP_FAILED)
+        return -errno;
+    fault_in(memory, size);
+    return 0;
 }
 
 int os_reserve(size_t size, void **ret_memory)
@@ -210,13 +244,18 @@ int os_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_ns, bool sh
 {
     struct timespec timeout = {timeout_ns / 1000000000, timeout_ns % 1000000000};
     int operation = shared ? FUTEX_WAIT : FUTEX_WAIT_PRIVATE;
+    int before = errno;
     long result = syscall(SYS_futex, word, operation, expected, timeout_ns < 0 ? NULL : &timeout, NULL, 0);
-    return result < 0 ? -errno : 0;
+    int error = result < 0 ? -errno : 0;
+    errno = before;
+    return error;
 }
 
 void os_futex_wake(uint32_t *word, int count, bool shared)
 {
+    int before = errno;
     syscall(SYS_futex, word, shared ? FUTEX_WAKE : FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+    errno = before;
 }
 
 int os_barrier_register(void)

@@ -28,13 +28,17 @@ int os_random(void *ret_bytes, size_t size);
 const char *os_program_name(void);
 
 void os_thread_name(const char *name);
+
+/* The path from the root on, told by the folder in which the process is now. -ENAMETOOLONG, or why that
+ * folder cannot be told. */
+int os_absolute_path(const char *path, char *ret_path, size_t size);
 size_t os_page_size(void);
 int64_t os_realtime_ns(void);
 int64_t os_monotonic_ns(void);
 
 /* --- memory --------------------------------------------------------------------------------------------- */
 
-/* Maps `size` bytes of `fd` at `offset`, shared and already faulted in. -ENOMEM … */
+/* Maps `size` bytes of `fd` at `offset`, shared and already faulted in for writing. -ENOMEM … */
 int os_map(int fd, uint64_t offset, size_t size, void **ret_memory);
 
 /*
@@ -59,6 +63,7 @@ bool os_maps_are_coherent(int fd);
 
 /* --- waiting -------------------------------------------------------------------------------------------- */
 
+/* Both leave errno as it was: a log call stands between a failure and the look at errno. */
 /* Sleeps while *word == expected, at most timeout_ns (negative: for good). `shared` between processes. */
 int os_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_ns, bool shared);
 void os_futex_wake(uint32_t *word, int count, bool shared);

@@ -9,6 +9,7 @@
 
 enum { CALIBRATE_NS = 1000000 };
 
+uint8_t ticks_counter_choice;
 static bool use_counter;
 static uint64_t first_ticks;
 static int64_t first_monotonic_ns;
@@ -60,9 +61,10 @@ static void start(void)
     int64_t unused;
     use_counter = kernel_trusts_counter();
     sample(&first_ticks, &first_monotonic_ns, &unused);
+    __atomic_store_n(&ticks_counter_choice, use_counter ? 2 : 1, __ATOMIC_RELEASE);
 }
 
-bool ticks_use_counter(void)
+bool ticks_choose_counter(void)
 {
     pthread_once(&once, start);
     return use_counter;

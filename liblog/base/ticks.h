@@ -22,9 +22,19 @@ struct ticks_anchor {
 
 /* Whether ticks_now() reads the counter; decided once. Without it ticks are nanoseconds of the monotonic
  * clock. */
-bool ticks_use_counter(void);
+static inline bool ticks_use_counter(void);
 
 uint64_t ticks_from_clock(void);
+
+/* Written in ticks.c only, once: the answer + 1. */
+extern uint8_t ticks_counter_choice; /* atomic */
+bool ticks_choose_counter(void);
+
+static inline bool ticks_use_counter(void)
+{
+    uint8_t choice = __atomic_load_n(&ticks_counter_choice, __ATOMIC_ACQUIRE);
+    return __builtin_expect(choice != 0, 1) ? choice == 2 : ticks_choose_counter();
+}
 
 /*
  * The fence keeps the read of the counter behind the loads before it: what another thread has published was

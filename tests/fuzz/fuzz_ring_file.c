@@ -1,0 +1,130 @@
+/*
+ * A dead process's ring file with any of its bytes changed and its end cut off: loaded, and drained into
+ * lines that are whole and valid, whatever they say.
+ *
+ * Input: two bytes for the length (0: as it is), then changes of four bytes each: area, place in it (two),
+ * value.
+ */
+#define _GNU_SOURCE
+#include "fuzz.h"
+
+#include "liblog/base/cleanup.h"
+#include "liblog/base/json.h"
+#include "liblog/drain.h"
+#include "tests/unit/ring_maker.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+enum { RECORDS = 20, DEPTH_MAX = 80 };
+
+/* Made once: what each input changes a copy of. */
+static char *whole;
+static size_t whole_size;
+
+static ll_site registered = {"made.logger", "made.c", "maker", 7, LL_LEVEL_ERROR, 0, 0, 0, 0};
+static ll_site placed = {"another", "other.c", "maker", 8, LL_LEVEL_INFO, 0, 0, 0, 0};
+
+static void log_records(struct made *made)
+{
+    ll_field fields[] = {ll_kv("i", 0),
+                         ll_kv("text", "some text"),
+                         ll_kv("d", 0.1),
+                         ll_json("json", "[1,2]"),
+                         ll_bytes("bytes", "\x01\x02", 2),
+                         ll_exception("T", "message")};
+    const size_t count = sizeof fields / sizeof fields[0];
+    const struct site_shape *shape =
+        site_register(&made->file, &made->arena, &registered, "made", fields, count);
+    for (int i = 0; i < RECORDS; i++) {
+        bool plain = i % 4 == 3;
+        fields[0].value.i64 = i;
+        fuzz_must(made_log(made, i % RING_FILE_DEPTHS, plain ? &placed : &registered, plain ? NULL : shape,
+                           "made", fields, count, (uint64_t)i) == 0);
+    }
+}
+
+static void make_whole(void)
+{
+    static struct made made;
+    struct stat st;
+    int fd = os_memory_file("whole");
+    fuzz_must(fd >= 0 && made_begin(&made, fd));
+    log_records(&made);
+    made_end(&made);
+    fuzz_must(fstat(fd, &st) == 0);
+    whole_size = (size_t)st.st_size;
+    whole = malloc(whole_size);
+    fuzz_must(whole && pread(fd, whole, whole_size, 0) == (ssize_t)whole_size);
+    close(fd);
+}
+
+/* Where the areas begin: the four pages, the table, the rings' control page, the first ring, the second. */
+static size_t area_offset(unsigned area)
+{
+    size_t page = os_page_size();
+    if (area < 5)
+        return area * page;
+    size_t segment = 4 * page + RING_FILE_SITES_BYTES;
+    return area == 5 ? segment : segment + page + (area == 6 ? 0 : RING_BYTES_MIN);
+}
+
+static int changed_file(const uint8_t *data, size_t size)
+{
+    int fd = os_memory_file("changed");
+    fuzz_must(fd >= 0 && pwrite(fd, whole, whole_size, 0) == (ssize_t)whole_size);
+    for (size_t i = 2; i + 4 <= size; i += 4) {
+        size_t at = area_offset(data[i] % 8) + (data[i + 1] | (size_t)data[i + 2] << 8);
+        if (at < whole_size)
+            fuzz_must(pwrite(fd, &data[i + 3], 1, (off_t)at) == 1);
+    }
+    size_t length = size < 2 ? 0 : data[0] | (size_t)data[1] << 8;
+    if (length)
+        fuzz_must(ftruncate(fd, (off_t)(whole_size * length / 65536)) == 0);
+    return fd;
+}
+
+static void check_lines(struct slice block)
+{
+    while (block.size > 0) {
+        const char *end = memchr(block.data, '\n', block.size);
+        fuzz_must(end);
+        size_t size = (size_t)(end - block.data);
+        fuzz_must(size < RECORD_BYTES_MAX && json_is_valid(slice_from(block.data, size), DEPTH_MAX));
+        block = slice_from(end + 1, block.size - size - 1);
+    }
+}
+
+static void drain_all(struct ring_file *file)
+{
+    struct drain drain;
+    struct sink log, errors;
+    sink_init(&log, "stdout");
+    sink_init(&errors, "stdout");
+    log.fd = errors.fd = open("/dev/null", O_WRONLY);
+    fuzz_must(log.fd >= 0 && drain_init(&drain, file, &log, &errors) == LL_OK);
+    for (int i = 0; drain_fill(&drain, UINT64_MAX) > 0; i++) {
+        fuzz_must(i < 1000); /* it ends */
+        check_lines(bytes_slice(&drain.block));
+        check_lines(bytes_slice(&drain.copies));
+        fuzz_must(drain_write(&drain) == 0);
+    }
+    drain_release(&drain);
+    close(log.fd);
+}
+
+int fuzz_one(const uint8_t *data, size_t size)
+{
+    struct ring_file file;
+    const char *reason = NULL;
+    if (!whole)
+        make_whole();
+    int _cleanup_close_ fd = changed_file(data, size);
+    int error = ring_file_load(&file, fd, &reason);
+    fuzz_must(error == LL_OK || (error == LL_EFORMAT && reason));
+    if (error)
+        return 0;
+    drain_all(&file);
+    ring_file_release(&file);
+    return 0;
+}
