@@ -32,7 +32,7 @@ def test_six_rotations_while_program_and_shipper_run_lose_nothing_and_count_noth
     logs = tmp_path / "logs"
     logs.mkdir()
     log = logs / "app.log"
-    logrotate = Logrotate(tmp_path, log, "create 0644", *directives)
+    logrotate = Logrotate(tmp_path, log, "nocreate", *directives)
     forwarded = open(tmp_path / "forwarded.ndjson", "w+b")
     story = Story(30, forwarded, KINDS)
     config = shipper.write_config([{"paths": [str(log)], "rotated": True}],

@@ -36,7 +36,10 @@ class Writer:
 
 
 class Logrotate:
-    """The real logrotate with a configuration of the test's own."""
+    """
+    The real logrotate with a configuration of the test's own. For a program that creates its log itself, as liblog does,
+    that says `nocreate`: with `create`, logrotate that finds the new file there moves it to app.log-DATE.backup.
+    """
 
     def __init__(self, folder, log, *directives):
         self.state = Path(folder) / "logrotate.state"
