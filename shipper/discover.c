@@ -96,9 +96,21 @@ static bool split_suffix(struct slice name, struct generation *ret_generation, s
     return false;
 }
 
+/* logrotate's `create` that finds a new log already there, made by the program itself, moves it to
+ * app.log-2025101914.backup. */
+static struct slice without_backup(struct slice name)
+{
+    static const char backup[] = ".backup";
+    struct slice rest = slice_from(name.data, name.size - (ends_with(name, backup) ? sizeof(backup) - 1 : 0));
+    struct generation generation;
+    size_t stem_size;
+
+    return split_suffix(rest, &generation, &stem_size) ? rest : name;
+}
+
 struct generation generation_of(struct slice full_name, char ret_live_name[static FAMILY_NAME_MAX])
 {
-    struct slice name = without_compression(full_name);
+    struct slice name = without_backup(without_compression(full_name));
     struct generation generation = {0};
     size_t stem_size;
 
