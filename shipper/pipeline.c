@@ -91,7 +91,7 @@ static int open_tail(struct pipeline *pipeline, struct problem *ret_problem)
     pipeline->own_file[0] = pipeline->config->database_file;
     pipeline->own_file[1] = "/proc/self/fd/1";
     pipeline->own_file[2] = "/proc/self/fd/2";
-    _cleanup_free_ struct source_record *known = NULL;
+    struct source_record *known = NULL;
     int known_count = 0;
     int result = store_load_sources(pipeline->store, ret_problem, &known, &known_count);
     if (result < 0)
@@ -105,7 +105,9 @@ static int open_tail(struct pipeline *pipeline, struct problem *ret_problem)
         .known = known,
         .known_count = known_count,
     };
-    return tail_new(&options, ret_problem, &pipeline->tail);
+    result = tail_new(&options, ret_problem, &pipeline->tail);
+    source_records_free(known, known_count);
+    return result;
 }
 
 static int open_all(struct pipeline *pipeline, struct problem *ret_problem)

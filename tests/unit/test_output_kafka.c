@@ -46,7 +46,7 @@ static void bench_begin(struct bench *bench)
     rd_kafka_mock_topic_create(bench->cluster, "logs.errors", 1, 1);
     strcpy(bench->folder, "/tmp/test_kafka_XXXXXX");
     assert_non_null(mkdtemp(bench->folder));
-    strcpy(bench->source.record.path, "/var/log/app.log");
+    bench->source.record.path = "/var/log/app.log";
     bench->config = (struct config_output){
         .name = "lake",
         .type = OUTPUT_KAFKA,
