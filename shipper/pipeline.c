@@ -56,8 +56,12 @@ bool pipeline_stops(const struct pipeline *pipeline)
 static int open_scanners(struct pipeline *pipeline, struct problem *ret_problem)
 {
     int result = 0;
-    for (int i = 0; result == 0 && i < pipeline->config->input_count; i++)
-        result = scanner_new(&pipeline->config->inputs[i].scan, ret_problem, &pipeline->scanner[i]);
+    for (int i = 0; result == 0 && i < pipeline->config->input_count; i++) {
+        const struct config_input *input = &pipeline->config->inputs[i];
+        result = scanner_new(&input->scan, ret_problem, &pipeline->scanner[i]);
+        if (result == 0 && input->multiline.start)
+            result = pattern_new(input->multiline.start, false, ret_problem, &pipeline->event_start[i]);
+    }
     return result;
 }
 
@@ -130,6 +134,8 @@ static void close_all(struct pipeline *pipeline)
         output_close(pipeline->lane[i].output);
     for (int i = 0; i < CONFIG_INPUTS_MAX; i++)
         scanner_free(pipeline->scanner[i]);
+    for (int i = 0; i < CONFIG_INPUTS_MAX; i++)
+        pattern_free(pipeline->event_start[i]);
     reader_release(&pipeline->reader);
     tail_free(pipeline->tail);
     batch_free(pipeline->batch);
