@@ -1,15 +1,12 @@
 #include "scan_shape.h"
 
-#include "problem.h"
 #include "scan_grammar.h"
 
 #include <stdlib.h>
 
-enum { NODES_MIN = 64 };
-
 void scan_shapes_init(struct scan_shapes *shapes)
 {
-    *shapes = (struct scan_shapes){.first = -1};
+    *shapes = (struct scan_shapes){0};
 }
 
 void scan_shapes_release(struct scan_shapes *shapes)
@@ -20,61 +17,32 @@ void scan_shapes_release(struct scan_shapes *shapes)
 
 /* ---- the tree ---- */
 
-/* The place behind node `parent`, or the beginning of a line. */
-static int first_behind(const struct scan_shapes *shapes, int parent)
-{
-    return parent < 0 ? shapes->first : shapes->node[parent].next;
-}
-
 static bool node_is(const struct scan_shape_node *a, const struct scan_shape_node *b)
 {
     return a->word[0] == b->word[0] && a->word[1] == b->word[1] && a->size == b->size && a->slot == b->slot &&
            a->key == b->key;
 }
 
-static int grow(struct scan_shapes *shapes)
+/* The node as it stands in a place, which begins with *first; made when it is new. NULL without room. */
+static struct scan_shape_node *take_node(struct scan_shapes *shapes, struct scan_shape_node **first,
+                                         const struct scan_shape_node *node)
 {
-    int capacity = shapes->capacity ? 2 * shapes->capacity : NODES_MIN;
-    struct scan_shape_node *node = reallocarray(shapes->node, (size_t)capacity, sizeof(*node));
-    if (!node)
-        return -ERR_INT_002;
-    shapes->node = node;
-    shapes->capacity = capacity;
-    return 0;
-}
-
-/* Puts a node behind the last of those in its place. Its index, or -1 when there is no room. */
-static int append(struct scan_shapes *shapes, int parent, int last, const struct scan_shape_node *node)
-{
-    if (shapes->count == SCAN_SHAPE_NODES_MAX || (shapes->count == shapes->capacity && grow(shapes) < 0))
-        return -1;
-    int index = shapes->count++;
-    shapes->node[index] = *node;
-    if (last >= 0)
-        shapes->node[last].beside = (int16_t)index;
-    else if (parent >= 0)
-        shapes->node[parent].next = (int16_t)index;
-    else
-        shapes->first = index;
-    return index;
-}
-
-/* The node as it stands behind `parent`, made when it is new. Its index, or -1. */
-static int take_node(struct scan_shapes *shapes, int parent, const struct scan_shape_node *node)
-{
-    int last = -1, beside = 0;
-    for (int i = first_behind(shapes, parent); i >= 0; i = shapes->node[i].beside, beside++) {
-        if (node_is(&shapes->node[i], node))
-            return i;
-        last = i;
-    }
-    return beside < SCAN_SHAPE_BESIDE_MAX ? append(shapes, parent, last, node) : -1;
+    struct scan_shape_node **link = first;
+    for (int beside = 0; *link; link = &(*link)->beside, beside++)
+        if (node_is(*link, node) || beside == SCAN_SHAPE_BESIDE_MAX)
+            break;
+    if (*link)
+        return node_is(*link, node) ? *link : NULL;
+    if (shapes->count == SCAN_SHAPE_NODES_MAX)
+        return NULL;
+    *link = &shapes->node[shapes->count++];
+    **link = *node;
+    return *link;
 }
 
 static struct scan_shape_node make_node(struct slice literal, enum scan_slot slot, int key)
 {
-    struct scan_shape_node node = {
-        .next = -1, .beside = -1, .size = (uint8_t)literal.size, .slot = (uint8_t)slot, .key = (int8_t)key};
+    struct scan_shape_node node = {.size = (uint8_t)literal.size, .slot = (uint8_t)slot, .key = (int8_t)key};
     char there[SCAN_LITERAL_SIZE_MAX] = {0};
     memset(there, 0xFF, literal.size);
     memcpy(node.mask, there, sizeof(there));
@@ -88,21 +56,20 @@ static struct scan_shape_node make_node(struct slice literal, enum scan_slot slo
 struct path {
     struct scan_shapes *shapes;
     const struct event *event;
-    int node;         /* the last one, or -1 */
-    bool full;        /* there was no room for one */
-    const char *from; /* what follows the last value */
+    struct scan_shape_node **place; /* where the next node goes; NULL: there was no room for one */
+    const char *from;               /* what follows the last value */
 };
 
 /* The literal from the last value to `to`, and what comes behind it. */
 static void add_literal(struct path *path, const char *to, enum scan_slot slot, int key)
 {
-    while (!path->full) {
+    while (path->place) {
         size_t size = (size_t)(to - path->from);
         bool last = size <= SCAN_LITERAL_SIZE_MAX;
         struct slice literal = slice_from(path->from, last ? size : SCAN_LITERAL_SIZE_MAX);
         struct scan_shape_node node = make_node(literal, last ? slot : SLOT_NONE, last ? key : -1);
-        path->node = take_node(path->shapes, path->node, &node);
-        path->full = path->node < 0;
+        struct scan_shape_node *taken = take_node(path->shapes, path->place, &node);
+        path->place = taken ? &taken->next : NULL;
         path->from += literal.size;
         if (last)
             return;
@@ -168,13 +135,16 @@ static bool has_shape(struct slice line, const struct event *event)
 
 static bool add_line(struct scan_shapes *shapes, struct slice line, const struct event *event)
 {
-    struct path path = {.shapes = shapes, .event = event, .node = -1, .from = line.data};
+    if (!shapes->node)
+        shapes->node = calloc(SCAN_SHAPE_NODES_MAX, sizeof(*shapes->node));
+    if (!shapes->node)
+        return false;
+    struct path path = {.shapes = shapes, .event = event, .place = &shapes->first, .from = line.data};
     const char *end = line.data + line.size;
-    for (const char *at = line.data; at < end && !path.full;)
+    for (const char *at = line.data; at < end && path.place;)
         at = add_token(&path, at, end);
-    if (!path.full)
-        add_literal(&path, end, SLOT_END, -1);
-    return !path.full;
+    add_literal(&path, end, SLOT_END, -1);
+    return path.place;
 }
 
 void scan_shapes_learn(struct scan_shapes *shapes, struct slice line, const struct event *event)
@@ -186,6 +156,6 @@ void scan_shapes_learn(struct scan_shapes *shapes, struct slice line, const stru
     /* What a full tree knows may be what a program wrote yesterday. */
     if (++shapes->misses < SCAN_SHAPE_MISSES_MAX)
         return;
-    shapes->first = -1;
+    shapes->first = NULL;
     shapes->count = shapes->misses = 0;
 }

@@ -26,19 +26,19 @@ enum {
 enum scan_slot { SLOT_NONE, SLOT_STRING, SLOT_SCALAR, SLOT_END };
 
 struct scan_shape_node {
-    uint64_t word[2]; /* the literal, zeros behind it */
-    uint64_t mask[2]; /* of its bytes */
-    int16_t next;     /* the first node of what may follow the value, or -1 */
-    int16_t beside;   /* another literal that may stand in this place, or -1 */
-    uint8_t size;     /* of the literal */
-    uint8_t slot;     /* enum scan_slot: what follows the literal */
-    int8_t key;       /* enum event_key that the value is, or -1 */
+    uint64_t word[2];               /* the literal, zeros behind it */
+    uint64_t mask[2];               /* of its bytes */
+    struct scan_shape_node *next;   /* the first of what may follow the value, or NULL */
+    struct scan_shape_node *beside; /* another literal that may stand in this place, or NULL */
+    uint8_t size;                   /* of the literal */
+    uint8_t slot;                   /* enum scan_slot: what follows the literal */
+    int8_t key;                     /* enum event_key that the value is, or -1 */
 };
 
 struct scan_shapes {
-    struct scan_shape_node *node;
-    int first; /* of the nodes that may begin a line, or -1 */
-    int count, capacity;
+    struct scan_shape_node *node;  /* SCAN_SHAPE_NODES_MAX, made with the first; memory is used as they are */
+    struct scan_shape_node *first; /* of those that may begin a line, or NULL */
+    int count;
     int misses; /* lines that there was no room for */
 };
 
