@@ -211,6 +211,10 @@ int scan_line(struct scanner *scanner, struct slice line, struct event *ret_even
 {
     if (line.size > UINT32_MAX)
         return 1 + REJECT_TOO_LONG;
+    if (scanner->plain) {
+        plain_scan(scanner->plain, line, ret_event);
+        return 0;
+    }
     struct slice text = without_space_behind(line);
     scan_clear(ret_event, sizeof(*ret_event));
     if (scanner->way->walk(&scanner->shapes, text, ret_event->value))
@@ -252,16 +256,24 @@ static int add_mappings(struct scanner *scanner, const struct scan_config *confi
     return 0;
 }
 
+static void take_levels(struct scanner *scanner, const struct scan_config *config)
+{
+    memcpy(scanner->level_rule, config->level_rule, sizeof(scanner->level_rule));
+    scanner->level_rule_count = config->level_rule_count;
+    scanner->has_level_default = config->has_level_default;
+    scanner->level_default = config->level_default;
+}
+
 static int fill(struct scanner *scanner, const struct scan_config *config, struct problem *ret_problem)
 {
+    take_levels(scanner, config);
+    if (scan_format_is_text(config->format))
+        return plain_new(config, ret_problem, &scanner->plain);
     const struct scan_format *format = scan_format_find(config->format);
     if (!format)
         return problem_set(ret_problem, ERR_CFG_004, "The format \"%s\" is not known.", config->format);
     scanner->way = scan_way_best();
     scan_shapes_init(&scanner->shapes);
-    memcpy(scanner->level_rule, config->level_rule, sizeof(scanner->level_rule));
-    scanner->level_rule_count = config->level_rule_count;
-    scanner->level_default = config->level_default;
     if (scan_names_init(&scanner->names) < 0 || add_format(scanner, format) < 0)
         return problem_set(ret_problem, ERR_INT_002, "There is no memory for the keys of a format.");
     int rc = add_mappings(scanner, config, ret_problem);
@@ -294,6 +306,7 @@ void scanner_free(struct scanner *scanner)
         return;
     scan_names_release(&scanner->names);
     scan_shapes_release(&scanner->shapes);
+    plain_free(scanner->plain);
     free(scanner->pending);
     free(scanner);
 }

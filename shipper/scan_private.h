@@ -2,6 +2,8 @@
 #ifndef SHIPPER_SCAN_PRIVATE_H
 #define SHIPPER_SCAN_PRIVATE_H
 
+#include "plain.h"
+#include "plain_time.h"
 #include "scan_names.h"
 #include "scan_shape.h"
 #include "scan_way.h"
@@ -25,8 +27,11 @@ struct scanner {
     bool otel_levels;
     struct level_rule level_rule[SCAN_LEVEL_RULES_MAX];
     int level_rule_count;
+    bool has_level_default;
     enum level level_default;
     struct scan_minute minute;
+    struct local_offset local;
+    struct plain *plain; /* NULL: lines are JSON */
 };
 
 /* A time as logs write it: RFC 3339 in UTC or with an offset (its colon may be missing), or a number of
