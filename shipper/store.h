@@ -19,6 +19,11 @@ struct store;
  */
 int store_open(const struct config *config, struct problem *ret_problem, struct store **ret_store);
 
+/* The folder that a database lies in. 0, or a negative error when the path is too long. */
+enum { STORE_FOLDER_SIZE = 4096 };
+int store_folder(const char *database_file, char ret_folder[static STORE_FOLDER_SIZE],
+                 struct problem *ret_problem);
+
 /* Closes and keeps the WAL for readers. NULL is allowed. */
 void store_close(struct store *store);
 
@@ -28,7 +33,7 @@ const char *store_instance(const struct store *store);
 /* All series there are, into the batch; once, after both were opened. */
 int store_load_series(struct store *store, struct batch *batch, struct problem *ret_problem);
 
-/* The sources known, newest last; the caller frees the array. */
+/* The sources known, newest last; source_records_free takes them. */
 int store_load_sources(struct store *store, struct problem *ret_problem, struct source_record **ret_sources,
                        int *ret_count);
 

@@ -34,11 +34,17 @@ struct file_sight {
 
 enum file_state file_step(enum file_state state, const struct file_sight *sight);
 
+/* Streams that are kept while their files are not read: each may hold UNZIP_WINDOW_BYTES_MAX. One that is
+ * given up begins anew when its file is read on. */
+enum { POOL_UNZIPS_MAX = 2 };
+
 struct file_pool {
     bool suspicious; /* some file's bytes did not fit when they were read: to be judged at the next look */
     int open_count;
     int open_max;
     struct source_file *newest; /* a ring of the open ones, by use */
+    struct source_file
+        *unzipping[POOL_UNZIPS_MAX]; /* those with a stream, the newest first; NULL behind them */
 };
 
 struct source_file {
@@ -65,17 +71,21 @@ struct source_file {
     uint64_t length; /* of a compressed file, when its end was seen; else FILE_LENGTH_UNKNOWN */
 
     uint32_t recent_size; /* the bytes before the evidence's offset, as far as they are in memory */
-    char recent[SOURCE_MARKER_BYTES_MAX];
+    char *recent;         /* SOURCE_MARKER_BYTES_MAX of them at most; NULL: none, as while it is closed */
 };
 
 /* The number of descriptors that may be open, by the process's own limit. */
 int file_pool_default_max(void);
 
-void file_init(struct source_file *file, struct file_pool *pool, const char *path);
-void file_close(struct source_file *file); /* also the decompressor */
+void file_init(struct source_file *file, struct file_pool *pool); /* its path is to be set */
+void file_close(struct source_file *file);                        /* also the decompressor */
 
 /* Takes over an open descriptor (and its decompressor, or NULL); makes room in the pool. */
 void file_adopt(struct source_file *file, int fd, struct unzip *unzip);
+
+/* The stream of a compressed file, begun if need be. 0 with the stream, which stays the file's, or -errno;
+ * -ESTALE when the path leads to another file now, or the file is no compressed one any more. */
+int file_unzip(struct source_file *file, struct unzip **ret_unzip);
 
 /* The descriptor, opened again if need be. >= 0, or -errno; -ESTALE when the path leads to another file now.
  */

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 /* How far the source reaches: as far as it may be read now, in the units of its position. */
@@ -130,7 +131,8 @@ static void give_up(struct source *source, enum unzip_state state, struct proble
 {
     static const char *const why[] = {[UNZIP_CUT] = "ends in the middle",
                                       [UNZIP_DAMAGED] = "is damaged",
-                                      [UNZIP_BOMB] = "inflates beyond all measure"};
+                                      [UNZIP_BOMB] = "inflates beyond all measure",
+                                      [UNZIP_WINDOW] = "was compressed with a window above 8 MiB"};
     struct source_file *file = source->file;
     uint64_t size = source->record.evidence.size, used = unzip_compressed_offset(file->unzip);
 
@@ -168,6 +170,7 @@ static int end_of_unzipped(struct source *source, enum unzip_state state, enum s
         /* fall through */
     case UNZIP_DAMAGED:
     case UNZIP_BOMB:
+    case UNZIP_WINDOW:
         give_up(source, state, ret_problem);
         *ret_end = SOURCE_BROKEN;
         break;
@@ -182,20 +185,19 @@ static int read_unzipped(struct source *source, uint64_t offset, char *memory, s
                          enum source_end *ret_end, struct problem *ret_problem)
 {
     struct source_file *file = source->file;
-    int fd = file_fd(file);
+    struct unzip *unzip;
+    int error = file_unzip(file, &unzip);
 
     *ret_size = 0;
-    if (fd == -ESTALE)
+    if (error == -ESTALE)
         return set_suspicious(source, offset, ret_size, ret_end);
-    if (fd < 0)
-        return set_broken(source, -fd, ret_end, ret_problem);
-    if (!file->unzip)
-        file->unzip = unzip_new(fd);
-    if (!file->unzip)
+    if (error == -ENOMEM)
         return problem_set(ret_problem, ERR_INT_002, "no memory is left to read %s", source->record.path);
-    enum unzip_state state = unzip_seek(file->unzip, offset);
+    if (error < 0)
+        return set_broken(source, -error, ret_end, ret_problem);
+    enum unzip_state state = unzip_seek(unzip, offset);
     if (state == UNZIP_MORE)
-        state = unzip_read(file->unzip, memory, size, ret_size);
+        state = unzip_read(unzip, memory, size, ret_size);
     return end_of_unzipped(source, state, ret_end, ret_problem);
 }
 
@@ -219,18 +221,55 @@ int source_read(struct source *source, uint64_t offset, void *memory, size_t siz
 
 /* ---- positions ---- */
 
+static uint32_t at_most_a_marker(uint64_t size)
+{
+    return size < SOURCE_MARKER_BYTES_MAX ? (uint32_t)size : SOURCE_MARKER_BYTES_MAX;
+}
+
 /* Keeps the last bytes before `offset`: the new ones, behind what is left of those from before. */
 static void keep_recent(struct source_file *file, uint64_t from, uint64_t offset, struct slice recent)
 {
-    size_t size = recent.size < SOURCE_MARKER_BYTES_MAX ? recent.size : SOURCE_MARKER_BYTES_MAX;
-    size_t kept = from + recent.size == offset ? file->recent_size : 0;
+    uint32_t size = at_most_a_marker(recent.size);
+    uint32_t kept = from + recent.size == offset ? file->recent_size : 0;
 
     if (kept + size > SOURCE_MARKER_BYTES_MAX)
         kept = SOURCE_MARKER_BYTES_MAX - size;
     memmove(file->recent, file->recent + file->recent_size - kept, kept);
     if (size)
         memcpy(file->recent + kept, recent.data + recent.size - size, size);
-    file->recent_size = (uint32_t)(kept + size);
+    file->recent_size = kept + size;
+}
+
+/* After a restart, or when the file was closed meanwhile, what lies before the new bytes is not in memory: it
+ * is taken from the file, if that still holds the new bytes where they were read. */
+static void complete_recent(struct source_file *file, uint64_t offset)
+{
+    char bytes[SOURCE_MARKER_BYTES_MAX];
+    uint32_t want = at_most_a_marker(offset), have = file->recent_size;
+
+    if (have >= want || file->fd < 0 || file_pread(file->fd, bytes, want, offset - want) != (ssize_t)want ||
+        memcmp(bytes + want - have, file->recent, have) != 0)
+        return;
+    memcpy(file->recent, bytes, want);
+    file->recent_size = want;
+}
+
+static void renew_marker(struct source *source, uint64_t offset, struct slice recent)
+{
+    struct source_evidence *evidence = &source->record.evidence;
+    struct source_file *file = source->file;
+    uint32_t size = at_most_a_marker(recent.size);
+
+    if (file && !file->recent)
+        file->recent = malloc(SOURCE_MARKER_BYTES_MAX);
+    if (!file || !file->recent) {
+        source_hash_bytes(&evidence->marker, size ? recent.data + recent.size - size : "", size);
+        return;
+    }
+    keep_recent(file, evidence->offset, offset, recent);
+    if (!evidence->compressed)
+        complete_recent(file, offset);
+    source_hash_bytes(&evidence->marker, file->recent, file->recent_size);
 }
 
 /* A file that was short when it was found has more of a head now. */
@@ -248,20 +287,12 @@ static void renew_head(struct source *source)
 
 void source_moved(struct source *source, uint64_t offset, struct slice recent)
 {
-    struct source_evidence *evidence = &source->record.evidence;
-    struct source_file *file = source->file;
-
     assert(recent.size <= offset);
     source->changed = true;
-    if (!file) {
-        size_t size = recent.size < SOURCE_MARKER_BYTES_MAX ? recent.size : SOURCE_MARKER_BYTES_MAX;
-        evidence->offset = offset;
-        source_hash_bytes(&evidence->marker, size ? recent.data + recent.size - size : "", (uint32_t)size);
+    renew_marker(source, offset, recent);
+    source->record.evidence.offset = offset;
+    if (!source->file)
         return;
-    }
-    keep_recent(file, evidence->offset, offset, recent);
-    evidence->offset = offset;
-    source_hash_bytes(&evidence->marker, file->recent, file->recent_size);
     renew_head(source);
     source_note_finished(source);
 }
