@@ -174,11 +174,25 @@ static bool add_placed(struct drain *drain, const struct frame *frame)
     return added;
 }
 
+static bool add_usual(struct drain *drain, const struct frame *frame, const struct record_site *site)
+{
+    size_t from = drain->block.size;
+    if (!record_encode_usual(&drain->block, &drain->run, site, frame, drain->next_seq,
+                             time_of(drain, frame->ticks)))
+        return false;
+    copy_error(drain, from, frame->level);
+    drain->next_seq++;
+    drain->records_in_block++;
+    return true;
+}
+
 static bool add_frame(struct drain *drain, const struct frame *frame)
 {
     if (frame->flags & FRAME_PLACE)
         return add_placed(drain, frame);
     const struct record_site *site = site_of(drain, frame->entry);
+    if (__builtin_expect(site && record_is_usual(site, frame), 1))
+        return add_usual(drain, frame, site);
     return site && frame_read(frame, &site->view, drain->view) && add_line(drain, frame, site);
 }
 

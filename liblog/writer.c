@@ -105,8 +105,14 @@ static void stall_ended(struct writer *w)
     __atomic_store_n(&w->stalled, 0, __ATOMIC_RELEASE);
 }
 
-static void wake_waiting(struct writer *w)
+/* Waking costs both sides as much as a hundred records: callers wait until half their ring is free, or there
+ * is nothing more to write. (They look by themselves, too, now and then.) */
+static void wake_waiting(struct writer *w, size_t block_bytes)
 {
+    w->written += block_bytes;
+    if (block_bytes >= DRAIN_BLOCK_BYTES && w->written < w->file.identity->ring_bytes / 2)
+        return;
+    w->written = 0;
     __atomic_fetch_add(&w->freed, 1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&w->waiting, __ATOMIC_SEQ_CST))
         os_futex_wake(&w->freed, INT32_MAX, false);
@@ -114,6 +120,7 @@ static void wake_waiting(struct writer *w)
 
 static int write_block(struct writer *w)
 {
+    size_t block_bytes = w->drain.block.size;
     int error = lock_log(w);
     if (!error) {
         error = drain_write(&w->drain);
@@ -126,7 +133,7 @@ static int write_block(struct writer *w)
     }
     if (w->stalled)
         stall_ended(w);
-    wake_waiting(w);
+    wake_waiting(w, block_bytes);
     return 0;
 }
 
