@@ -4,13 +4,14 @@ import gzip
 import json
 import os
 import random
-import subprocess
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from support.processes import clean_environment, wait_until
+from support.processes import wait_until
+from support.shipper import Shipper
 
 RSS_KB_MAX = 40_000
 
@@ -24,13 +25,17 @@ def blank_lines(shipper):
 
 
 def once_measured(shipper, *arguments):
-    """`shipper run --once …`: its exit code, and the most memory it ever had."""
-    with open(shipper.folder / "out", "wb") as out:
-        child = subprocess.Popen([shipper.binary, "run", "--once", *map(str, arguments)], cwd=shipper.folder, stdout=out,
-                                 stderr=subprocess.DEVNULL, env=clean_environment())
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-    return child.returncode, usage.ru_maxrss
+    """`shipper run --once …`: its exit code, and the most memory it was ever seen to have had."""
+    most_kb = 0
+    with open(shipper.folder / "out", "wb") as out, shipper.start("--once", *arguments, stdout=out) as child:
+        while child.is_running():
+            try:
+                status = Path(f"/proc/{child.pid}/status").read_text()
+            except OSError:
+                break
+            most_kb = max([most_kb, *(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))])
+            time.sleep(0.02)
+        return child.wait(60), most_kb
 
 
 def test_half_a_line_waits_as_a_position_and_is_read_once_when_the_rest_comes(shipper, tmp_path):
@@ -39,8 +44,9 @@ def test_half_a_line_waits_as_a_position_and_is_read_once_when_the_rest_comes(sh
     log.write_bytes(first)
     with open(out, "wb") as stdout, shipper.start(log, stdout=stdout) as child, open(log, "ab", buffering=0) as file:
         wait_until(lambda: out.read_bytes() == first, what="the first record")
-        for byte in (second[i:i + 7] for i in range(0, len(second) - 1, 7)):
-            file.write(byte)
+        half = second[:-1]
+        for part in (half[i:i + 7] for i in range(0, len(half), 7)):
+            file.write(part)
             time.sleep(0.02)
         wait_until(lambda: shipper.database.path.exists()
                    and shipper.database.positions("stats") == {str(log): len(first)}, what="the first position")
@@ -49,7 +55,6 @@ def test_half_a_line_waits_as_a_position_and_is_read_once_when_the_rest_comes(sh
         file.write(b"\n")
         wait_until(lambda: out.read_bytes() == log.read_bytes(), what="the second record")
         assert child.terminate() == 0, shipper.words()
-    # json.dumps wrote one line feed, this test another: a blank line
     assert shipper.database.source_totals()["records"] == 2 and shipper.database.rejects() == {}
 
 
@@ -90,8 +95,8 @@ def test_a_line_of_256_megabytes_costs_no_memory_compressed_or_not(shipper, tmp_
             file.write(os.urandom(4096).hex().encode() * 128)
         file.write(b'"}\n' + record(4))
     code, rss_kb = once_measured(shipper, tmp_path / "a.log", tmp_path / "b.log.1.gz")
-    assert code == 0 and rss_kb < RSS_KB_MAX
-    assert (shipper.folder / "out").read_bytes() == record(1) + record(2) + record(3) + record(4)
+    assert code == 0 and 0 < rss_kb < RSS_KB_MAX
+    assert sorted((shipper.folder / "out").read_bytes().splitlines(True)) == [record(n) for n in (1, 2, 3, 4)]
     assert shipper.database.rejects() == {"too_long": 2}
 
 
@@ -103,7 +108,7 @@ def test_a_hole_of_four_gigabytes_within_a_line_is_passed_over(shipper, tmp_path
         file.seek(4 << 30)
         file.write(b'1}\n' + record(2))
     code, rss_kb = once_measured(shipper, log)
-    assert code == 0 and rss_kb < RSS_KB_MAX
+    assert code == 0 and 0 < rss_kb < RSS_KB_MAX
     assert (shipper.folder / "out").read_bytes() == record(1) + record(2)
     assert shipper.database.rejects() == {"not_json": 2}  # what stood before the hole, and behind it
     assert shipper.database.positions("stats") == {str(log): (4 << 30) + 3 + len(record(2))}
@@ -160,14 +165,14 @@ def windows(shipper):
 
 def test_a_missing_absurd_or_future_time_is_that_of_the_record_before_however_the_reading_was_cut(build, tmp_path):
     """The same on every replay: in one go, line by line with a restart after each, and in runs of any length."""
-    from support.shipper import Shipper
-
-    chance, lines, wanted, now = random.Random(114), [], Counter(), 1760884205
+    chance, lines, wanted, now, bad_times = random.Random(114), [], Counter(), 1760884205, 0
     for number in range(60):
         bad = number > 0 and chance.random() < 0.5
+        bad_times += bad
         if not bad:
             now += chance.randrange(30)
-        stamp = chance.choice([None, "yesterday", "2025-13-01T00:00:00Z", int(time.time()) + 4000, "", True, 1e300]) if bad else now
+        absurd = chance.choice([None, "yesterday", "2025-13-01T00:00:00Z", int(time.time()) + 4000, "", True, 1e300])
+        stamp = absurd if bad else now
         lines.append(record(number, timestamp=stamp))
         wanted[now - now % 10] += 1
     for name, cuts in (("whole", {60}), ("each", set(range(1, 61))), ("some", {7, 8, 31, 60})):
@@ -178,8 +183,7 @@ def test_a_missing_absurd_or_future_time_is_that_of_the_record_before_however_th
             if number in cuts:
                 shipper.once(log).expect(0)
         assert windows(shipper) == wanted, name
-        assert shipper.database.source_totals()["bad_time"] == sum(
-            1 for line in lines if not isinstance(json.loads(line)["timestamp"], int) or json.loads(line)["timestamp"] > now)
+        assert shipper.database.source_totals()["bad_time"] == bad_times
 
 
 def test_a_first_record_without_a_time_is_of_the_files(shipper, tmp_path):

@@ -12,7 +12,6 @@ import pytest
 from support.processes import wait_until
 
 T = 1760884200  # 2025-10-19T14:30:00Z
-UTC = {"TZ": "UTC"}
 
 
 @pytest.fixture(autouse=True)
