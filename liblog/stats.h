@@ -33,8 +33,8 @@ struct stats {
     uint32_t current;             /* which of open[2] holds */
     struct stats_open open;       /* what the next stage writes */
     struct stats_row row[STATS_TYPES_MAX];
-    bool rows_changed;               /* in this block */
-    uint32_t held_rows_copy;         /* as of the copy that holds: */
+    bool rows_changed;       /* in this block */
+    uint32_t held_rows_copy; /* as of the copy that holds: */
     uint64_t held_end[STATS_RINGS];
     uint8_t held_name_copy[STATS_TYPES_MAX];
     uint64_t errors_in_block;

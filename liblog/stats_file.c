@@ -11,7 +11,7 @@ enum { BYTE_ORDER_MARK = 0x01020304 };
 
 static const char magic[8] = "LLSTAT\n";
 
-#define entries_of(member) offsetof(struct stats_layout, member), sizeof ((struct stats_layout *)0)->member[0]
+#define entries_of(member) offsetof(struct stats_layout, member), sizeof((struct stats_layout *)0)->member[0]
 #define sizes_of(ring)     STATS_##ring##_KEEP, STATS_##ring##_BLOCK_MAX, STATS_##ring##_CAPACITY
 const struct stats_ring_place stats_ring_places[STATS_RINGS] = {
     [STATS_SECONDS] = {entries_of(seconds), sizes_of(SECONDS)},

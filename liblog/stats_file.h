@@ -125,9 +125,9 @@ struct stats_open {
     uint64_t total[STATS_LEVELS];
     uint64_t end[STATS_RINGS]; /* entries ever appended */
     uint64_t errors;
-    uint64_t replaced;  /* how often a type had to give way */
-    uint64_t uncounted; /* records below next_seq that were not seen here */
-    int64_t last_ns;    /* of the latest record */
+    uint64_t replaced;                /* how often a type had to give way */
+    uint64_t uncounted;               /* records below next_seq that were not seen here */
+    int64_t last_ns;                  /* of the latest record */
     struct stats_span second, minute; /* the running ones */
     uint32_t lost[STATS_TIMED_RINGS]; /* the newest time of which entries were overwritten; 0: none */
     uint32_t row_count;

@@ -29,10 +29,10 @@ extern "C" {
 #endif
 
 enum {
-    LL_STATS_LEVELS = 8,         /* six are in use */
-    LL_ERROR_TYPES_MAX = 256,    /* told apart exactly */
-    LL_ERROR_TYPE_SIZE = 208,    /* 200 bytes and NUL; of a longer name 183 bytes, # and a hash of all of it */
-    LL_RECENT_ERRORS_MAX = 128,  /* kept */
+    LL_STATS_LEVELS = 8,        /* six are in use */
+    LL_ERROR_TYPES_MAX = 256,   /* told apart exactly */
+    LL_ERROR_TYPE_SIZE = 208,   /* 200 bytes and NUL; of a longer name 183 bytes, # and a hash of all of it */
+    LL_RECENT_ERRORS_MAX = 128, /* kept */
     LL_STATS_SECONDS_MAX = 86400 /* the longest window */
 };
 
@@ -49,13 +49,13 @@ typedef struct ll_stats {
     uint64_t total_errors;            /* ERROR and CRITICAL */
     double error_rate_per_minute;     /* over tracking_duration_minutes; of no time: the errors themselves */
     double tracking_duration_minutes;
-    int64_t from_ns, to_ns; /* the time told of, unix; a window is widened to whole seconds or minutes */
-    int64_t types_from_ns;  /* since when `types` hold everything; later than from_ns only in long windows
-                               with very many types */
-    uint64_t untyped_errors;     /* without an exception */
+    int64_t from_ns, to_ns;  /* the time told of, unix; a window is widened to whole seconds or minutes */
+    int64_t types_from_ns;   /* since when `types` hold everything; later than from_ns only in long windows
+                                with very many types */
+    uint64_t untyped_errors; /* without an exception */
     uint64_t other_types_errors; /* with a type that is not in the list: in a window, of types that have
                                     given way; in a sum of processes, beyond the 256 most frequent */
-    uint64_t uncounted; /* records that are in the log and not here: possible after a power cut only */
+    uint64_t uncounted;   /* records that are in the log and not here: possible after a power cut only */
     uint32_t types_exact; /* 1: no more than LL_ERROR_TYPES_MAX types were ever seen */
     uint32_t type_count;
     ll_error_type types[LL_ERROR_TYPES_MAX]; /* the most frequent first; equal ones by name */
@@ -63,10 +63,10 @@ typedef struct ll_stats {
 
 /* One error. Texts are cut to their size at a character. */
 typedef struct ll_recent_error {
-    int64_t time_ns; /* unix */
-    uint64_t seq;    /* in its run; 0: not written yet */
-    uint32_t level;  /* enum ll_level */
-    uint32_t line;   /* of the call in `file` */
+    int64_t time_ns;               /* unix */
+    uint64_t seq;                  /* in its run; 0: not written yet */
+    uint32_t level;                /* enum ll_level */
+    uint32_t line;                 /* of the call in `file` */
     char type[LL_ERROR_TYPE_SIZE]; /* "" without an exception */
     char message[256];             /* the record's */
     char request_id[64];
