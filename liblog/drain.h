@@ -13,7 +13,7 @@
 #include "line.h"
 #include "ring_file.h"
 #include "sink_file.h"
-#include "stats.h"
+#include "stats_count.h"
 
 enum {
     DRAIN_BLOCK_BYTES = 65536, /* a block is written when it has grown to this */

@@ -16,7 +16,7 @@
  * `keep` entries before the end stay readable while `block_max` more are being made.
  *
  * A file is hostile input for everyone but its owner: stats_file_load copies it, and whoever uses a copy
- * checks each index in it (stats.c).
+ * checks each index in it (stats_count.c).
  */
 #ifndef LIBLOG_STATS_FILE_H
 #define LIBLOG_STATS_FILE_H

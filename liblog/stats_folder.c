@@ -1,7 +1,7 @@
 #include "stats_folder.h"
 
 #include "liblog/base/cleanup.h"
-#include "stats.h"
+#include "stats_count.h"
 
 #include <dirent.h>
 #include <errno.h>

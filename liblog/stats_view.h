@@ -3,7 +3,7 @@
 #ifndef LIBLOG_STATS_VIEW_H
 #define LIBLOG_STATS_VIEW_H
 
-#include "stats.h"
+#include "stats_count.h"
 
 /* A reader's copy. */
 struct stats_view {

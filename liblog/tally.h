@@ -5,7 +5,7 @@
 
 #include "frame.h"
 #include "ring_file.h"
-#include "stats.h"
+#include "stats_count.h"
 
 /* Tells of an error that stats_count has found: a frame as read, at a place. */
 void tally_error(struct stats *stats, const struct frame_view *frame, const struct site_view *site,

@@ -1,4 +1,4 @@
-#include "stats.h"
+#include "stats_count.h"
 
 #include "liblog/base/json.h"
 #include "liblog/base/utf8.h"

@@ -16,8 +16,8 @@
  * gets a second entry, and both count. What can be told of a time is known by `lost`, the newest time of
  * which a ring has lost entries.
  */
-#ifndef LIBLOG_COUNT_H
-#define LIBLOG_COUNT_H
+#ifndef LIBLOG_STATS_COUNT_H
+#define LIBLOG_STATS_COUNT_H
 
 #include "liblog/base/slice.h"
 #include "stats_file.h"
