@@ -319,7 +319,8 @@ static struct slice base_name(struct slice path)
     return slice_from(path.data + skip, path.size - skip);
 }
 
-/* The latest of a block, when it has more than are kept: they take each other's places. */
+/* Of a block that has more than are kept the latest, in each other's places: `order` tells which came when.
+ * So the latest of all are among the last 2 * LL_RECENT_ERRORS_MAX. */
 static struct stats_recent *take_recent(struct stats *stats)
 {
     uint64_t held = stats->held_end[STATS_RECENT], n = stats->errors_in_block++;

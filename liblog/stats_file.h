@@ -50,13 +50,14 @@ enum stats_ring {
     STATS_TIMED_RINGS = STATS_RECENT
 };
 
-/* X(ring, keep, block_max, capacity): an hour of seconds, a day of minutes, and the errors kept. */
+/* X(ring, keep, block_max, capacity): an hour of seconds, a day of minutes; and twice the errors kept, for of
+ * a block that has more they stand in no order (stats_count.c). */
 #define STATS_RING_SIZES(X)                                                                                  \
     X(SECONDS, 3600, 128, 4096)                                                                              \
     X(MINUTES, 1440, 64, 1600)                                                                               \
     X(TYPE_SECONDS, 7168, 512, 8192)                                                                         \
-    X(TYPE_MINUTES, 7168, 512, 8192)                                                                         \
-    X(RECENT, LL_RECENT_ERRORS_MAX, LL_RECENT_ERRORS_MAX, 2 * LL_RECENT_ERRORS_MAX)
+    X(TYPE_MINUTES, 15872, 512, 16384)                                                                       \
+    X(RECENT, 2 * LL_RECENT_ERRORS_MAX, LL_RECENT_ERRORS_MAX, 3 * LL_RECENT_ERRORS_MAX)
 
 enum {
 #define STATS_RING_ENUM_(ring, keep, block_max, capacity)                                                    \

@@ -273,12 +273,13 @@ static int newer_first(const void *a, const void *b)
 
 int stats_view_recent(const struct stats_view *view, ll_recent_error ret_errors[static LL_RECENT_ERRORS_MAX])
 {
-    const struct stats_recent *recent[LL_RECENT_ERRORS_MAX];
+    const struct stats_recent *recent[STATS_RECENT_KEEP];
     const struct stats_open *open = &view->stats.open;
     int count = 0;
     for (uint64_t i = stats_first_entry(open, STATS_RECENT); i < open->end[STATS_RECENT]; i++)
         recent[count++] = stats_ring_entry(&view->file, STATS_RECENT, i);
     qsort(recent, (size_t)count, sizeof recent[0], newer_first);
+    count = count < LL_RECENT_ERRORS_MAX ? count : LL_RECENT_ERRORS_MAX;
     for (int i = 0; i < count; i++)
         get_recent(recent[i], &ret_errors[i]);
     return count;
