@@ -80,17 +80,37 @@ static struct slice own_or(struct slice own, struct slice fallback, char memory[
     return column_text(&value, true, memory);
 }
 
-static void make_key(const struct event *event, struct slice service, struct key_memory *memory,
-                     struct series_key *ret_key)
+static const enum event_key text_from[SERIES_TEXT_COUNT] = {
+    [SERIES_SERVICE] = EVENT_SERVICE,     [SERIES_ENVIRONMENT] = EVENT_ENVIRONMENT,
+    [SERIES_TYPE] = EVENT_EXCEPTION_TYPE, [SERIES_CODE] = EVENT_EXCEPTION_CODE,
+    [SERIES_ENDPOINT] = EVENT_ENDPOINT,   [SERIES_LOGGER] = EVENT_LOGGER,
+};
+
+/* The texts as they stand in the line, which is how nearly all of them may stand. Whether they may. */
+static inline bool view_key(const struct event *event, struct series_key *ret_key)
 {
-    static const enum event_key from[SERIES_TEXT_COUNT] = {
-        [SERIES_SERVICE] = EVENT_SERVICE,     [SERIES_ENVIRONMENT] = EVENT_ENVIRONMENT,
-        [SERIES_TYPE] = EVENT_EXCEPTION_TYPE, [SERIES_CODE] = EVENT_EXCEPTION_CODE,
-        [SERIES_ENDPOINT] = EVENT_ENDPOINT,   [SERIES_LOGGER] = EVENT_LOGGER,
-    };
-    ret_key->level = event->level;
+    unsigned odd = event->bad_utf8;
+    for (int i = 0; i < SERIES_TEXT_COUNT; i++) {
+        const struct value *value = &event->value[text_from[i]];
+        odd |= value->escaped | (unsigned)(value->kind > VALUE_STRING) |
+               (unsigned)(value->size > COLUMN_TEXT_BYTES_MAX);
+        ret_key->text[i] = slice_from(value->data, value->size);
+    }
+    return !odd;
+}
+
+static void clean_key(const struct event *event, struct key_memory *memory, struct series_key *ret_key)
+{
     for (int i = 0; i < SERIES_TEXT_COUNT; i++)
-        ret_key->text[i] = column_text(&event->value[from[i]], !event->bad_utf8, memory->text[i]);
+        ret_key->text[i] = column_text(&event->value[text_from[i]], !event->bad_utf8, memory->text[i]);
+}
+
+static inline void make_key(const struct event *event, struct slice service, struct key_memory *memory,
+                            struct series_key *ret_key)
+{
+    ret_key->level = event->level;
+    if (!view_key(event, ret_key))
+        clean_key(event, memory, ret_key);
     ret_key->text[SERIES_SERVICE] =
         own_or(ret_key->text[SERIES_SERVICE], service, memory->text[SERIES_SERVICE]);
 }

@@ -72,6 +72,8 @@ static inline bool hash_text_equal(struct slice a, struct slice b)
 {
     if (a.size != b.size)
         return false;
+    if (a.size == 0)
+        return true;
     if (a.size < 8)
         return hash_load_short(a) == hash_load_short(b);
     size_t last = a.size - 8;

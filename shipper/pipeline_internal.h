@@ -1,5 +1,6 @@
 /* The inside of a pipeline: pipeline.c (the loop), pipeline_pass.c (one piece of one source),
- * pipeline_commit.c (positions and transactions), pipeline_recover.c (rings of dead programs). */
+ * pipeline_lines.c (what a line is worth, and who gets it), pipeline_commit.c (positions and transactions),
+ * pipeline_recover.c (rings of dead programs). */
 #ifndef SHIPPER_PIPELINE_INTERNAL_H
 #define SHIPPER_PIPELINE_INTERNAL_H
 
@@ -15,6 +16,7 @@
 
 enum {
     PIECE_BYTES = 1024 * 1024, /* read at a time */
+    LINES_AT_ONCE = 32,        /* so few that their events stay in the processor's nearest memory */
     PIPELINE_OWN_FILES = 3,
     COMMIT_ROWS_MAX = 100000,
     FLUSH_MS_MAX = 3000, /* at a stop */
@@ -39,6 +41,7 @@ struct long_line {
 struct reader {
     char *memory; /* `capacity` bytes, and SCAN_PADDING behind them */
     size_t capacity;
+    struct line *lines;           /* LINES_AT_ONCE: those that are dealt with now */
     const struct source *kept_of; /* whose bytes are kept; NULL: none */
     uint64_t kept_offset;
     struct slice kept;
