@@ -264,7 +264,8 @@ static int cut_lines(struct pass *pass, struct line *lines, enum frame_kind *ret
 {
     int count = 0;
     do {
-        lines[count].frame = joiner_next(&pass->joiner, &pass->framer);
+        lines[count].frame =
+            pass->joiner.start ? joiner_next(&pass->joiner, &pass->framer) : framer_next(&pass->framer);
         *ret_last = lines[count].frame.kind;
         if (*ret_last == FRAME_END || *ret_last == FRAME_PARTIAL)
             break;

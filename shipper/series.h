@@ -25,6 +25,9 @@ struct series {
 /* No window starts here. */
 #define SERIES_NO_WINDOW INT64_MIN
 
+/* Which series a key of about this look had: most records are like some of those right before. */
+enum { SERIES_RECALL_BITS = 8 };
+
 struct series_table {
     struct series *rows;
     uint32_t count, capacity;
@@ -32,6 +35,7 @@ struct series_table {
     uint32_t slot_mask;
     uint64_t series_max;
     uint64_t seed;
+    uint32_t recall[1 << SERIES_RECALL_BITS]; /* index + 1 of a row, 0: of none */
 };
 
 /* 0, or -ERR_INT_002 with nothing to release. */
