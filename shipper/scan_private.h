@@ -5,6 +5,7 @@
 #include "plain.h"
 #include "plain_time.h"
 #include "scan_names.h"
+#include "scan_shape.h"
 #include "scan_way.h"
 
 enum { MINUTE_TEXT_SIZE = 16 }; /* 2025-10-19T14:30 */
@@ -19,6 +20,7 @@ struct scan_minute {
 struct scanner {
     const struct scan_way *way;
     struct scan_names names;
+    struct scan_shapes shapes;
     struct slice *pending; /* by node: an object of this line that is still to be looked into */
     bool any_pending;
     uint8_t rank[EVENT_KEY_COUNT]; /* of the name that gave the value */
