@@ -51,10 +51,19 @@ static inline const struct site_shape *shape_of(struct instance *instance, ll_si
 
 /* --- a full ring ---------------------------------------------------------------------------------------- */
 
-static void count_dropped(struct ring_producer *producer, uint32_t level)
+static unsigned level_of(const ll_site *site)
 {
-    uint64_t *dropped = &producer->ring.control->dropped[level < RING_LEVELS ? level : RING_LEVELS - 1];
-    __atomic_store_n(dropped, *dropped + 1, __ATOMIC_RELAXED);
+    return site->level < RING_LEVELS ? site->level : RING_LEVELS - 1;
+}
+
+/* The counters lie in the ring's file: what was dropped is announced also when the process dies. */
+static void count_dropped(struct instance *instance, struct ring_producer *producer, unsigned level)
+{
+    uint64_t *dropped = &producer->ring.control->dropped[level];
+    if (__atomic_load_n(&instance->writer.stalled, __ATOMIC_RELAXED))
+        ring_file_count_dropped(&instance->writer.file, RING_DISK, level);
+    else
+        __atomic_store_n(dropped, *dropped + 1, __ATOMIC_RELAXED);
 }
 
 static void wait_for_room(struct writer *w, struct ring_producer *producer, uint64_t needed, int64_t left_ns)
@@ -68,26 +77,28 @@ static void wait_for_room(struct writer *w, struct ring_producer *producer, uint
     __atomic_fetch_sub(&w->waiting, 1, __ATOMIC_SEQ_CST);
 }
 
-/* Waits as the configuration says, then packs or counts. Never in a signal handler, nor while the log cannot
- * be written. */
+/* How long a call may go on waiting for room, from now on: not at all while the log cannot be written. */
+static int64_t may_wait_ns(struct instance *instance, int64_t end_ns)
+{
+    if (instance->config.overflow == LL_OVERFLOW_DROP || writer_is_stalled(&instance->writer))
+        return 0;
+    return instance->config.overflow == LL_OVERFLOW_SYNC ? INT64_MAX : end_ns - os_monotonic_ns();
+}
+
+/* Waits as the configuration says, then packs or counts. Never in a handler that interrupted a call. */
 static __attribute__((noinline)) void pack_into_full(struct instance *instance,
                                                      struct ring_producer *producer, struct frame_call *call,
                                                      uint64_t needed, bool may_wait)
 {
     struct writer *w = &instance->writer;
     int64_t end = os_monotonic_ns() + instance->config.block_max_ns;
-    may_wait = may_wait && instance->config.overflow == LL_OVERFLOW_BLOCK;
-    for (;;) {
-        int64_t left =
-            may_wait && !__atomic_load_n(&w->stalled, __ATOMIC_ACQUIRE) ? end - os_monotonic_ns() : 0;
-        if (left <= 0)
-            break;
+    for (int64_t left; (left = may_wait ? may_wait_ns(instance, end) : 0) > 0;) {
         wait_for_room(w, producer, needed, left);
         call->ticks = ticks_now(ticks_use_counter());
         if (frame_pack(producer, call, &needed) == 0)
             return;
     }
-    count_dropped(producer, call->site->level);
+    count_dropped(instance, producer, level_of(call->site));
     writer_poke(w, true);
 }
 
@@ -96,6 +107,14 @@ static bool is_half_full(struct ring_producer *producer)
     if (__builtin_expect(producer->limit - producer->head >= producer->ring.size / 2, 1))
         return false;
     return ring_producer_refresh(producer) < producer->ring.size / 2;
+}
+
+/* LOG_SYNC=error: the call returns when the disk has the record, or cannot have it in time. */
+static __attribute__((noinline)) void wait_for_disk(struct instance *instance, uint32_t depth)
+{
+    int64_t timeout_ns = depth == 0 ? instance->config.block_max_ns : 0;
+    if (writer_wait_synced(&instance->writer, ticks_now(ticks_use_counter()), timeout_ns))
+        __atomic_fetch_add(&instance->writer.unsynced, 1, __ATOMIC_RELAXED);
 }
 
 /* --- the call ------------------------------------------------------------------------------------------- */
@@ -118,6 +137,8 @@ static void log_call(struct caller *caller, struct instance *instance, uint32_t 
     if (__builtin_expect(frame_pack(producer, call, &needed) != 0, 0))
         pack_into_full(instance, producer, call, needed, depth == 0);
     writer_poke(&instance->writer, call->site->level >= LL_LEVEL_ERROR || is_half_full(producer));
+    if (__builtin_expect(call->site->level >= LL_LEVEL_ERROR && instance->config.sync == LL_SYNC_ERROR, 0))
+        wait_for_disk(instance, depth);
 }
 
 int ll_site_is_on(ll_site *site)
@@ -129,7 +150,7 @@ void ll_write_at(ll_site *site, unsigned flags, const char *message, const ll_fi
 {
     struct caller *caller = caller_mine();
     if (!caller) {
-        instance_count_dropped();
+        instance_count_dropped(site);
         return;
     }
     uint32_t depth = caller_enter(caller);
@@ -141,8 +162,8 @@ void ll_write_at(ll_site *site, unsigned flags, const char *message, const ll_fi
         call.shape = flags & LL_KEYS_DYNAMIC ? shape_of(instance, site, literal, fields, 0)
                                              : shape_of(instance, site, literal, fields, count);
         log_call(caller, instance, depth, &call);
-    } else if (on) {
-        __atomic_fetch_add(&instance->dropped_without_ring, 1, __ATOMIC_RELAXED);
+    } else if (on || caller->has_no_rings) {
+        instance_count_dropped(site);
     }
     caller_leave(caller, depth);
 }
