@@ -87,6 +87,7 @@ static bool take_rings(struct caller *caller, struct instance *instance)
         ring_producer_init(&caller->producer[i], &segment->ring[i]);
     caller->thread = os_thread_id();
     caller->epoch = instance->epoch;
+    caller->errors_wait = instance->config.sync == LL_SYNC_ERROR;
     caller->instance = instance;
     return true;
 }

@@ -195,7 +195,7 @@ static int instance_new(const ll_config *config, struct instance **ret_instance)
         return LL_ENOMEM;
     }
     instance->config = *config;
-    instance->arena = (struct site_arena){.memory = arena, .size = ARENA_BYTES};
+    instance->arena = (struct site_arena){.memory = arena, .size = ARENA_BYTES, .redact = &instance->redact};
     instance->epoch = ++last_epoch;
     pthread_mutex_init(&instance->sites_mutex, NULL);
     sink_init(&instance->writer.log, config->file);

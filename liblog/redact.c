@@ -85,3 +85,9 @@ bool redact_has_key(const struct redact *redact, const char *key, size_t size)
             return true;
     return false;
 }
+
+bool redact_has_field(const struct redact *redact, const ll_field *field)
+{
+    return redact && field->key && field->type < LL_TYPE_EXCEPTION_TYPE && field->type != LL_TYPE_END &&
+           redact_has_key(redact, field->key, strnlen(field->key, REDACT_KEY_BYTES_MAX));
+}

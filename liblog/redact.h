@@ -9,9 +9,10 @@
 #define LIBLOG_REDACT_H
 
 #include <liblog/config.h>
+#include <liblog/field.h>
 #include <stdbool.h>
 
-enum { REDACT_NAMES_MAX = 64, REDACT_NAME_BYTES_MAX = 64 };
+enum { REDACT_NAMES_MAX = 64, REDACT_NAME_BYTES_MAX = 64, REDACT_KEY_BYTES_MAX = 1024 };
 
 struct redact {
     char name[REDACT_NAMES_MAX][REDACT_NAME_BYTES_MAX]; /* as they are compared */
@@ -25,5 +26,8 @@ int redact_init(struct redact *redact, const char *list, ll_problem *problem);
 
 /* Whether the value of this key is redacted. `redact` may be NULL: none is. */
 bool redact_has_key(const struct redact *redact, const char *key, size_t size);
+
+/* Whether this field's value is; never that of a part of the exception. */
+bool redact_has_field(const struct redact *redact, const ll_field *field);
 
 #endif

@@ -121,13 +121,16 @@ static void tell(struct writer *w, int error)
         return;
 }
 
+/* Also called within a log call, which stands between a failure and the look at errno. */
 static void stall_begins(struct writer *w, int error)
 {
     __atomic_store_n(&w->stall_errno, error, __ATOMIC_RELAXED);
     if (__atomic_exchange_n(&w->stalled, 1, __ATOMIC_SEQ_CST))
         return;
+    int errno_before = errno;
     __atomic_fetch_add(&w->stalls, 1, __ATOMIC_RELAXED);
     tell(w, error);
+    errno = errno_before;
 }
 
 static void stall_ends(struct writer *w)
@@ -441,5 +444,5 @@ int writer_wait_synced(struct writer *w, uint64_t ticks, int64_t timeout_ns)
         os_futex_wait(&w->passes, passes, left < WRITER_NAP_NS ? left : WRITER_NAP_NS, false);
     }
     writer_poke(w, true);
-    return 0;
+    return -ETIMEDOUT;
 }
