@@ -51,6 +51,7 @@ typedef struct ll_config {
     ll_overflow overflow;        /* LOG_OVERFLOW: block, drop, sync */
     ll_level source_level;       /* LOG_SOURCE: file, line and function from this level on; "off"; WARNING */
     uint32_t marks;              /* LOG_MARKS: 1 on, 0 off: no "close" record */
+    uint32_t stats;              /* LOG_STATS: 1 on, 0 off: no error statistics (stats.h) */
     ll_sync sync;                /* LOG_SYNC: never, interval, error */
     char redact[LL_LEVELS_SIZE]; /* LOG_REDACT: more keys whose values are not logged: "iban,card_number" */
 } ll_config;
