@@ -26,6 +26,8 @@ enum {
     FRAME_BYTES_MAX = 80 * 1024,
     FRAME_CONTEXT_BYTES_MAX = 1024,
 };
+_Static_assert((int)FRAME_BYTES_MAX + (int)SITE_PLAIN_BYTES_MAX <= (int)RING_PIECE_BYTES_MAX,
+               "a frame is one piece");
 #define FRAME_NULL  0xffffffffu
 #define FRAME_STAMP 0x5a17c0deu
 

@@ -46,16 +46,17 @@ static inline bool frame_pack_usual(struct ring_producer *producer, const struct
                                     uint64_t ticks, uint32_t thread)
 {
     uint64_t context_size = context ? context->size : 0;
-    uint64_t room = producer->limit - producer->head;
+    uint64_t room = producer->limit - producer->head, bytes_max = frame_bytes_max(producer);
     uint64_t least = sizeof(struct frame) + context_size + 8 * (uint64_t)shape->key_count;
+    room = room < bytes_max ? room : bytes_max;
     if (__builtin_expect(room < least, 0))
         return false;
     struct frame *frame = (struct frame *)(void *)ring_at_head(producer);
     char *values = frame_put_context((char *)(frame + 1), context);
     const char *end = frame_put_usual(values, fields, shape, room - least);
-    uint64_t size = (uint64_t)(end - (char *)frame);
-    if (__builtin_expect(!end || size > frame_bytes_max(producer), 0))
+    if (__builtin_expect(!end, 0))
         return false;
+    uint64_t size = (uint64_t)(end - (char *)frame);
     /* Member by member: a copy of a whole one would wait for its members. */
     frame->size = (uint32_t)size;
     frame->stamp = (uint32_t)(producer->head / 8) ^ FRAME_STAMP;

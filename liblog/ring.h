@@ -8,7 +8,8 @@
  *
  *   - Positions are 64-bit counts of bytes since the ring was made; they never wrap. `position & (size - 1)`
  * is the place.
- *   - The data area is mapped twice in a row, so what is reserved or read is always one piece.
+ *   - Behind the data area its beginning is mapped again, so what is reserved or read (RING_PIECE_BYTES_MAX
+ * at most) is always one piece.
  *   - head:   stored by the producer with release after the bytes; loaded by the consumer with acquire.
  *   - tail:   the consumer's; two values, of which the ring file's generation says which holds, so that the
  * tails of all rings, the sequence number and the statistics move in one store.
@@ -24,7 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RING_LINE = 128, RING_LEVELS = 6, RING_PREFETCH_BYTES = 256 };
+enum { RING_LINE = 128, RING_LEVELS = 6, RING_PREFETCH_BYTES = 256, RING_PIECE_BYTES_MAX = 128 * 1024 };
 
 /* In the file. Each end has cache lines of its own. */
 struct ring_control {
@@ -40,9 +41,14 @@ struct ring_control {
 
 struct ring {
     struct ring_control *control;
-    char *data;    /* mapped twice */
+    char *data;    /* and behind it ring_again_bytes() of it once more */
     uint64_t size; /* a power of two */
 };
+
+static inline uint64_t ring_again_bytes(uint64_t size)
+{
+    return size < RING_PIECE_BYTES_MAX ? size : RING_PIECE_BYTES_MAX;
+}
 
 /* The producer's end. */
 struct ring_producer {
@@ -85,7 +91,7 @@ static inline void ring_prefetch_line(const char *at)
 }
 
 /* The lines that come next were last read by the consumer, on another core: they are fetched a usual frame
- * ahead. (The data is mapped twice, so they are always there.) */
+ * ahead. (Where there are none, nothing happens.) */
 static inline void ring_prefetch(const struct ring_producer *producer)
 {
     const char *next = ring_at_head(producer) + RING_PREFETCH_BYTES;

@@ -134,7 +134,7 @@ static void segment_unmap(const struct ring_file *file, struct ring_segment *seg
 {
     for (int i = 0; i < RING_FILE_DEPTHS; i++)
         if (segment->ring[i].data)
-            os_unmap(segment->ring[i].data, 2 * segment->ring[i].size);
+            os_unmap(segment->ring[i].data, segment->ring[i].size + ring_again_bytes(segment->ring[i].size));
     os_unmap(segment->control_page, file->page);
     *segment = (struct ring_segment){0};
 }
@@ -149,7 +149,7 @@ static int segment_map(const struct ring_file *file, uint64_t offset, struct rin
     offset += file->page;
     for (int i = 0; i < RING_FILE_DEPTHS && !error; i++) {
         uint64_t size = ring_bytes_of(file->identity, i);
-        error = os_map_twice(file->fd, offset, size, &memory);
+        error = os_map_twice(file->fd, offset, size, ring_again_bytes(size), &memory);
         if (!error)
             segment->ring[i] = (struct ring){control_of(segment, i), memory, size};
         offset += size;

@@ -173,25 +173,9 @@ int os_reserve(size_t size, void **ret_memory)
     return 0;
 }
 
-/* Reserves the address range first, so that a mapping that fails leaves nothing half-done in it. */
-static int map_copies(int fd, uint64_t offset, size_t size, int copies, void **ret_memory)
-{
-    void *memory = NULL;
-    int error = os_reserve(size * (size_t)copies, &memory);
-    if (error)
-        return error;
-    for (int i = 0; i < copies && !error; i++)
-        error = map_at((char *)memory + size * (size_t)i, fd, offset, size);
-    if (error)
-        munmap(memory, size * (size_t)copies);
-    else
-        *ret_memory = memory;
-    return error;
-}
-
 int os_map(int fd, uint64_t offset, size_t size, void **ret_memory)
 {
-    return map_copies(fd, offset, size, 1, ret_memory);
+    return os_map_twice(fd, offset, size, 0, ret_memory);
 }
 
 int os_map_untouched(int fd, size_t size, void **ret_memory)
@@ -203,9 +187,21 @@ int os_map_untouched(int fd, size_t size, void **ret_memory)
     return 0;
 }
 
-int os_map_twice(int fd, uint64_t offset, size_t size, void **ret_memory)
+/* Reserves the address range first, so that a mapping that fails leaves nothing half-done in it. */
+int os_map_twice(int fd, uint64_t offset, size_t size, size_t again, void **ret_memory)
 {
-    return map_copies(fd, offset, size, 2, ret_memory);
+    void *memory = NULL;
+    int error = os_reserve(size + again, &memory);
+    if (error)
+        return error;
+    error = map_at(memory, fd, offset, size);
+    if (!error && again)
+        error = map_at((char *)memory + size, fd, offset, again);
+    if (error)
+        munmap(memory, size + again);
+    else
+        *ret_memory = memory;
+    return error;
 }
 
 void os_unmap(void *memory, size_t size)

@@ -46,10 +46,10 @@ int os_map(int fd, uint64_t offset, size_t size, void **ret_memory);
 int os_map_untouched(int fd, size_t size, void **ret_memory);
 
 /*
- * Maps the same `size` bytes (a multiple of the page size) twice, one behind the other, so that what runs
- * over the end of the first is at the beginning of the second. Unmap with os_unmap(memory, 2 * size).
+ * Maps `size` bytes and, behind them, their first `again` bytes once more (both multiples of the page size),
+ * so that what runs over the end is at the beginning. Unmap with os_unmap(memory, size + again).
  */
-int os_map_twice(int fd, uint64_t offset, size_t size, void **ret_memory);
+int os_map_twice(int fd, uint64_t offset, size_t size, size_t again, void **ret_memory);
 void os_unmap(void *memory, size_t size);
 
 /* Private zeroed memory, not counted until touched. */

@@ -4,7 +4,8 @@
  *
  *     bench_log [--quick] [--only PART] [--call] [FOLDER]
  *
- * FOLDER is where the logs go (default: $TMPDIR or /tmp). PART is one of bursts, alone, kinds, rates, off.
+ * FOLDER is where the logs go (default: $TMPDIR or /tmp). PART is one of bursts, alone, kinds, rates, off,
+ * delay, idle, memory.
  * --call makes 100,000 calls of ours and nothing else, for callgrind (instructions.sh).
  */
 #define _GNU_SOURCE /* pthread_setaffinity_np() */
@@ -323,6 +324,112 @@ static double disabled_ns(const struct log_target *target)
     return ns;
 }
 
+/* --- from the call to the file, rest and memory --------------------------------------------------------- */
+
+enum { DELAYS_MAX = 400, DELAY_STEP_NS = 20000, IDLE_S = 3, MEMORY_CALLS = 20000 };
+
+static off_t log_bytes(void)
+{
+    struct stat st;
+    return stat(log_path, &st) ? 0 : st.st_size;
+}
+
+/* From the beginning of one call until the file has grown, in milliseconds. */
+static double delay_ms(const struct log_target *target, int i)
+{
+    off_t before = log_bytes();
+    double begin = seconds(CLOCK_MONOTONIC);
+    target->info(&values[i % VALUES]);
+    while (log_bytes() == before)
+        nanosleep(&(struct timespec){0, DELAY_STEP_NS}, NULL);
+    return (seconds(CLOCK_MONOTONIC) - begin) * 1e3;
+}
+
+/* While records come, and after pauses in which the writer has gone to sleep for good. */
+static void print_delays(const char *title, int count, long pause_ns)
+{
+    double delays[DELAYS_MAX];
+    must_open(&log_target_ours);
+    for (int i = 0; i < count; i++) {
+        nanosleep(&(struct timespec){0, pause_ns}, NULL);
+        delays[i] = delay_ms(&log_target_ours, i);
+    }
+    must_close(&log_target_ours);
+    double p50 = median(delays, count);
+    printf("  %-40s %8.2f %8.2f\n", title, p50, delays[count - 1]);
+}
+
+static void part_delay(void)
+{
+    int count = effort.bursts < DELAYS_MAX ? effort.bursts : DELAYS_MAX;
+    printf("\n%-42s %8s %8s\n", "liblog, from the call to the file", "p50 ms", "max");
+    print_delays("while records come, each after 1 ms", count, 1000000);
+    print_delays("after pauses of 200 ms", count / 20 + 1, 200000000);
+}
+
+static long switches(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_nvcsw + usage.ru_nivcsw;
+}
+
+/* The bench itself is switched to once, at the end of its sleep. */
+static void part_idle(void)
+{
+    must_open(&log_target_ours);
+    log_target_ours.info(&values[0]);
+    sleep(1);
+    long before = switches();
+    sleep(IDLE_S);
+    printf("\nliblog, %d s without a record: %ld context switches\n", IDLE_S, switches() - before - 1);
+    must_close(&log_target_ours);
+}
+
+static long resident_kb(void)
+{
+    char line[256];
+    long kb = 0;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && fgets(line, sizeof line, status))
+        if (sscanf(line, "VmRSS: %ld", &kb) == 1)
+            break;
+    if (status)
+        fclose(status);
+    return kb;
+}
+
+/* All rings are held until the last thread is through: a thread that ends gives its ring to the next. */
+static void *work_and_wait(void *argument)
+{
+    struct crew *crew = argument;
+    work(crew);
+    pthread_barrier_wait(&crew->start);
+    pthread_barrier_wait(&crew->start);
+    return NULL;
+}
+
+static void part_memory(void)
+{
+    struct crew crew = {.call = log_target_ours.info, .calls = MEMORY_CALLS};
+    pthread_t thread[THREADS_MAX];
+    long before = resident_kb();
+    must_open(&log_target_ours);
+    pthread_barrier_init(&crew.start, NULL, THREADS_MAX + 1);
+    for (int i = 0; i < THREADS_MAX; i++)
+        if (pthread_create(&thread[i], NULL, work_and_wait, &crew))
+            exit(1);
+    pthread_barrier_wait(&crew.start);
+    pthread_barrier_wait(&crew.start);
+    printf("\nresident memory, kB: %ld before, %ld with %d threads that log\n", before, resident_kb(),
+           THREADS_MAX);
+    pthread_barrier_wait(&crew.start);
+    for (int i = 0; i < THREADS_MAX; i++)
+        pthread_join(thread[i], NULL);
+    pthread_barrier_destroy(&crew.start);
+    must_close(&log_target_ours);
+}
+
 /* --- main ----------------------------------------------------------------------------------------------- */
 
 static int only_call(void)
@@ -367,11 +474,8 @@ static void part_off(void)
 static const struct {
     const char *name;
     void (*run)(void);
-} parts[] = {{"bursts", part_bursts},
-             {"alone", part_alone},
-             {"kinds", part_kinds},
-             {"rates", part_rates},
-             {"off", part_off}};
+} parts[] = {{"bursts", part_bursts}, {"alone", part_alone}, {"kinds", part_kinds}, {"rates", part_rates},
+             {"off", part_off},       {"delay", part_delay}, {"idle", part_idle},   {"memory", part_memory}};
 
 /* `name`: one of them, or NULL for all. */
 static void run_parts(const char *name)

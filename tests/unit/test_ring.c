@@ -23,7 +23,7 @@ static int make(void **state)
     void *memory;
     (void)state;
     int fd = os_memory_file("ring");
-    if (fd < 0 || os_allocate(fd, 0, SIZE) || os_map_twice(fd, 0, SIZE, &memory))
+    if (fd < 0 || os_allocate(fd, 0, SIZE) || os_map_twice(fd, 0, SIZE, SIZE, &memory))
         return -1;
     close(fd);
     ring = (struct ring){aligned_alloc(RING_LINE, sizeof(struct ring_control)), memory, SIZE};
