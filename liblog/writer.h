@@ -49,6 +49,7 @@ struct writer {
     uint32_t freed;   /* counts commits; futex for callers that wait for room */
     uint32_t waiting; /* callers that do */
     uint32_t stalled; /* the log cannot be written */
+    bool due;         /* recovery: dead processes' rings were not looked at yet */
     bool barrier;     /* the kernel helps with sleeping for good */
     bool told;        /* one line on stderr was printed for this stall */
     bool left_behind; /* the ring file stays: at the end the log could not be written */
