@@ -68,21 +68,30 @@ static void remember_copy(struct tail *tail, const struct newcomer *n, int known
                                                      .known = known};
 }
 
-/* app.log.1.gz beside app.log.1, with the same head: gzip is at work, or has kept its input. Read once, from
- * the plain one. */
+/* app.log.1.gz beside app.log.1, with the same head: gzip (or zstd) is at work, or has kept its input. Read
+ * once, from the plain one. */
 static int plain_sibling(const struct tail *tail, const struct newcomer *n)
 {
-    const char *path = n->found->path;
-
     for (int i = 0; i < n->candidate_count; i++) {
         const struct known *known = &tail->known.items[n->candidates[i]];
         const char *other = known->source ? known->source->record.path : "";
-        size_t size = strlen(other);
-        if (size && strncmp(path, other, size) == 0 && strcmp(path + size, ".gz") == 0 &&
-            is_present(tail, known))
+        if (name_is_compressed(n->found->path, other) && is_present(tail, known))
             return n->candidates[i];
     }
     return -1;
+}
+
+/* The same, of which so little is written that it has no head yet. */
+static bool is_being_compressed(const struct tail *tail, const struct newcomer *n)
+{
+    if (!n->probe->is_cut || n->probe->facts.head.size > 0)
+        return false;
+    for (size_t i = 0; i < tail->source_count; i++) {
+        const struct tracked *tracked = tail->sources[i];
+        if (tracked->seen && name_is_compressed(n->found->path, tracked->source.record.path))
+            return true;
+    }
+    return false;
 }
 
 static bool has_brother(const struct tail *tail, const struct found_file *found)
@@ -160,9 +169,10 @@ static int give_file(struct tail *tail, struct tracked *tracked, struct newcomer
 
     if (set_place(tracked, n->found) < 0)
         return -1;
-    bool same_file = evidence->inode == facts->inode && evidence->size == facts->size;
+    bool same_file = evidence->inode == facts->inode && evidence->size == facts->size && !evidence->gone_ns;
     tracked->source.changed |= !same_file;
-    evidence->finished = evidence->finished && same_file;
+    evidence->finished =
+        evidence->finished && evidence->inode == facts->inode && evidence->size == facts->size;
     evidence_refresh(evidence, facts);
     file->is_link = n->found->is_link;
     file->device = facts->device;
@@ -175,10 +185,13 @@ static int give_file(struct tail *tail, struct tracked *tracked, struct newcomer
     file->length = n->verdict == SOURCE_REMEMBERED ? evidence->offset : FILE_LENGTH_UNKNOWN;
     file->grown_ns = facts->modified_ns < tail->now_ns ? facts->modified_ns : tail->now_ns;
     file->missing = 0;
+    tracked->watch_id = -1;
     if (n->verdict == SOURCE_REMEMBERED)
         file_close(file);
     else
         file_adopt(file, take_fd(&n->probe->fd), take_pointer(n->probe->unzip));
+    if (file->is_link)
+        tail_watch_alone(tail, tracked);
     tracked->seen = true;
     tracked->rewritten = false;
     tracked->checked_at = tail->look;
@@ -251,8 +264,8 @@ static bool family_is_known(const struct tail *tail, const struct found_file *fo
     for (int i = 0; i < tail->known.count; i++) {
         const struct known *known = &tail->known.items[i];
         const char *path = known->source ? known->source->record.path : known->path;
-        if ((known->source && known->source->is_new) || strncmp(path, found->family, folder_size) != 0 ||
-            strchr(path + folder_size, '/'))
+        if (!path || (known->source && known->source->is_new) ||
+            strncmp(path, found->family, folder_size) != 0 || strchr(path + folder_size, '/'))
             continue;
         generation_of(slice_of(path + folder_size), live_name);
         if (strcmp(live_name, found->family + folder_size) == 0)
@@ -338,7 +351,7 @@ static int settle_unknown(struct tail *tail, struct newcomer *n)
     }
     if (n->found->rest_only)
         return 1;
-    if (may_be_on_its_way(tail, n)) {
+    if (is_being_compressed(tail, n) || may_be_on_its_way(tail, n)) {
         tail_scan_within(tail, FILE_QUIET_NS / 5);
         return 1;
     }
