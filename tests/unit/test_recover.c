@@ -707,14 +707,18 @@ static void a_log_whose_lock_is_held_by_a_stopped_process_can_be_opened(void **s
     kill_after_us(start_logger("app.log"), 1000);
     pid_t holder = start_holder("app.log");
     open_log("app.log");
-    ll_info("busy", ll_kv("thread", 0), ll_kv("i", 0));
+    ll_info("late");
     kill_child(holder);
     assert_int_equal(ll_flush(FLUSH_MS_MAX), LL_OK);
     ll_health health;
     ll_health_get(&health);
     assert_int_equal(health.recovered_rings, 1); /* before the first line of its own */
     ll_close();
-    settle("app.log");
+    struct lines lines = read_lines("app.log");
+    assert_in_range(expect_gapless(&lines, mine->run_id, 1), mine->returned[0] + mine->returned[1],
+                    UINT64_MAX);
+    expect_member(lines.text[lines.count - 1], "message", "\"late\"");
+    free_lines(&lines);
 }
 
 static void a_ring_file_of_a_newer_version_is_left_for_who_knows_it(void **state)
