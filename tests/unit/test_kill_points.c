@@ -385,29 +385,38 @@ static void a_log_rotated_between_a_write_and_its_commit_holds_each_record_once(
     settle();
 }
 
+/* The log as made anew goes on gapless from some record on to the last; returns the first. */
+static uint64_t count_new_log(void)
+{
+    struct account account = {0};
+    struct lines lines = read_lines("app.log");
+    assert_true(lines.count > 0);
+    uint64_t first = seq_of(lines.text[0]);
+    free_lines(&lines);
+    account.seq = account.i = first - 1;
+    count_file(&account, "app.log");
+    assert_true(account.i >= truth->returned);
+    return first;
+}
+
 /* The block's own file cannot be looked into any more: the block stands there and once more in the log, with
  * the numbers that it has. */
 static void
 a_log_rotated_and_compressed_between_a_write_and_its_commit_may_hold_that_block_twice(void **state)
 {
-    struct account account = {0}, compressed = {0};
+    struct account compressed = {0};
     (void)state;
     die_after_second_block(rotate_and_compress);
     assert_int_equal(system("gzip -dc app.log.1.gz > was.log"), 0);
     count_file(&compressed, "was.log");
-    assert_int_equal(compressed.i, 2 * BURST_RECORDS);
-    account.seq = account.i = BURST_RECORDS;
-    count_file(&account, "app.log");
-    assert_true(account.i >= truth->returned);
+    assert_in_range(count_new_log(), 2, compressed.seq);
 }
 
 static void a_block_whose_log_is_removed_before_its_commit_is_written_again(void **state)
 {
-    struct account account = {.seq = BURST_RECORDS, .i = BURST_RECORDS};
     (void)state;
     die_after_second_block(remove_log);
-    count_file(&account, "app.log");
-    assert_true(account.i >= truth->returned && account.i >= 2 * BURST_RECORDS);
+    assert_in_range(count_new_log(), 2, truth->returned);
 }
 
 /* The owner of a ring closes it while a recoverer that has opened it looks elsewhere: nobody died. */
