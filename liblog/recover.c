@@ -17,6 +17,34 @@
 enum { NEW_FILE_SECONDS_MAX = 60, WORD_LOCK = 1 };
 #define RECOVER_LOCK_NS_MAX INT64_C(10000000000)
 
+/* --- the dead run's statistics -------------------------------------------------------------------------- */
+
+struct counting {
+    struct stats stats;
+    struct stats_file file;
+    int fd; /* -1: it has none */
+};
+
+/* They go on from where its last block has left them. */
+static void counting_begin(struct counting *counting, struct drain *drain, const struct folder *folder)
+{
+    counting->fd = stats_folder_load(folder, drain->file->identity->run_id, &counting->file);
+    if (counting->fd < 0)
+        return;
+    stats_begin(&counting->stats, &counting->file, drain->next_seq);
+    drain->stats = &counting->stats;
+}
+
+static void counting_end(struct counting *counting, struct drain *drain)
+{
+    drain->stats = NULL;
+    if (counting->fd < 0)
+        return;
+    stats_end(&counting->stats);
+    stats_file_release(&counting->file);
+    close(counting->fd);
+}
+
 /* --- was the block written? ----------------------------------------------------------------------------- */
 
 static int open_if_target(const char *path, int flags, const struct ring_target *target)
@@ -220,9 +248,11 @@ static void settle(struct drain *drain, struct pending *p, const char *run_id)
     }
 }
 
-static int settle_pending(struct ring_file *file, struct sink *log, struct sink *errors)
+static int settle_pending(struct ring_file *file, const struct folder *folder, struct sink *log,
+                          struct sink *errors)
 {
     struct drain drain;
+    struct counting counting;
     const struct ring_note *note = ring_file_pending(file);
     if (!note || log->is_stream || note->target[0].length == 0)
         return LL_OK;
@@ -233,7 +263,9 @@ static int settle_pending(struct ring_file *file, struct sink *log, struct sink 
         .note = *note, .log_fd = open_target(log->path, &note->target[0]), .errors_fd = -1};
     if (errors && !errors->is_stream && note->target[1].length)
         pending.errors_fd = open_target(errors->path, &note->target[1]);
+    counting_begin(&counting, &drain, folder);
     settle(&drain, &pending, file->identity->run_id);
+    counting_end(&counting, &drain);
     cleanup_close(&pending.log_fd);
     cleanup_close(&pending.errors_fd);
     drain_release(&drain);
@@ -247,26 +279,11 @@ static int write_rest(struct drain *drain)
     int error = 0;
     while (!error && drain_fill(drain, UINT64_MAX) > 0)
         error = drain_write(drain);
-    if (error || drain->file->progress->closed[ring_file_parity(drain->file)])
-        return error;
-    drain_close(drain, DRAIN_RECOVERED);
-    return drain_write(drain);
-}
-
-/* With the dead run's statistics, where it has any: they go on from where its last block has left them. */
-static int write_counted(struct drain *drain, const struct folder *folder)
-{
-    struct stats stats;
-    struct stats_file file;
-    int _cleanup_close_ fd = stats_folder_load(folder, drain->file->identity->run_id, &file);
-    if (fd < 0)
-        return write_rest(drain);
-    stats_begin(&stats, &file, drain->next_seq);
-    drain->stats = &stats;
-    int error = write_rest(drain);
-    drain->stats = NULL;
-    stats_end(&stats);
-    stats_file_release(&file);
+    if (!error && !drain->file->progress->closed[ring_file_parity(drain->file)]) {
+        drain_close(drain, DRAIN_RECOVERED);
+        error = drain_write(drain);
+    }
+    drain_let_go(drain);
     return error;
 }
 
@@ -277,8 +294,10 @@ static int finish_ring(struct ring_file *file, const struct folder *folder, stru
     int error = drain_init(&drain, file, log, errors);
     if (error)
         return error;
-    error = write_counted(&drain, folder) ? LL_EIO : LL_OK;
-    drain_let_go(&drain);
+    struct counting counting;
+    counting_begin(&counting, &drain, folder);
+    error = write_rest(&drain) ? LL_EIO : LL_OK;
+    counting_end(&counting, &drain);
     recovered->records += drain.counters.records;
     recovered->lost_bytes += drain.counters.lost_bytes;
     drain_release(&drain);
@@ -325,7 +344,7 @@ static struct finding examine(int fd, const struct folder *folder, struct sink *
     if (finding.error)
         return finding;
     if (step == STEP_SETTLE)
-        finding.error = settle_pending(&file, log, errors);
+        finding.error = settle_pending(&file, folder, log, errors);
     if (step == STEP_FINISH)
         finding.error = finish_ring(&file, folder, log, errors, recovered);
     finding.reason = "the log cannot be written";
