@@ -162,8 +162,14 @@ static void set_busy(struct writer *w, bool busy)
 
 /* --- one pass ------------------------------------------------------------------------------------------- */
 
-static void wake_waiting(struct writer *w)
+/* Waking costs both sides as much as a hundred records: callers wait until half their ring is free, or there
+ * is nothing more to write. (They look by themselves, too, now and then.) */
+static void wake_waiting(struct writer *w, size_t block_bytes)
 {
+    w->written += block_bytes;
+    if (block_bytes >= DRAIN_BLOCK_BYTES && w->written < w->file.identity->ring_bytes / 2)
+        return;
+    w->written = 0;
     __atomic_fetch_add(&w->freed, 1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&w->waiting, __ATOMIC_SEQ_CST))
         os_futex_wake(&w->freed, INT32_MAX, false);
@@ -172,6 +178,7 @@ static void wake_waiting(struct writer *w)
 /* The wait for the lock has an end of its own, and is no slow disk. */
 static int write_block(struct writer *w)
 {
+    size_t block_bytes = w->drain.block.size;
     set_busy(w, false);
     int error = lock_log(w);
     if (!error) {
@@ -188,7 +195,7 @@ static int write_block(struct writer *w)
     }
     if (__atomic_load_n(&w->stalled, __ATOMIC_SEQ_CST))
         stall_ends(w);
-    wake_waiting(w);
+    wake_waiting(w, block_bytes);
     return 0;
 }
 

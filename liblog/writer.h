@@ -56,6 +56,7 @@ struct writer {
     uint64_t passed;       /* everything stamped up to here is written */
     uint32_t freed;        /* counts commits; futex for callers that wait for room */
     uint32_t waiting;      /* callers that do */
+    uint64_t written;      /* bytes of lines since they were woken */
     uint32_t stalled;      /* the log cannot be written; atomic, as the three below */
     int32_t stall_errno;   /* why, positive */
     uint64_t stalls;       /* how often that began */
