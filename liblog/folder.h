@@ -28,6 +28,9 @@ struct folder {
  * or a negative errno; -ENOTSUP where mappings there do not outlive a process.
  */
 int folder_open(struct folder *folder, const char *log_path, const char *ring_dir, bool create);
+
+/* The same to look only, for who may not write there: without the lock. -ENOENT when there is none. */
+int folder_find(struct folder *folder, const char *log_path, const char *ring_dir);
 void folder_close(struct folder *folder);
 
 /* The path of a file in it; `suffix` is ".ring" or ".new". */
