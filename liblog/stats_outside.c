@@ -42,8 +42,9 @@ static int read_part(int fd, void *at, size_t offset, size_t size)
 }
 
 /*
- * The rings have room behind their ends. As long as no end has moved on by more than that since the front was
- * read, none of their entries that belong to it was written over.
+ * Blocks were committed since the front was read. The rings have room behind their ends: as long as no end
+ * has moved on by more than that, and one block that is being made, none of the entries that belong to the
+ * front was written over.
  */
 static bool is_within_room(const struct stats_open *held, const struct stats_open *after,
                            enum stats_ring ring)
@@ -78,13 +79,27 @@ static int check_ends(const struct look *look, const struct stats_open *held)
     return error;
 }
 
-/* A name whose hash is not its row's was exchanged for another meanwhile. */
+/* A name whose hash is not its row's was exchanged for another meanwhile, or is damaged. */
 static bool names_are_whole(const struct stats *stats)
 {
     for (uint32_t i = 0; i < stats->open.row_count; i++)
         if (stats_name_hash(stats_row_name(stats, i)) != stats->row[i].hash)
             return false;
     return true;
+}
+
+static bool front_is_same(const struct look *look)
+{
+    struct stats_open after[2];
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return read_part(look->fd, after, offsetof(struct stats_layout, open), sizeof after) == LL_OK &&
+           memcmp(after, look->file.at->open, sizeof after) == 0;
+}
+
+/* Whether no block was committed since the front was read: then nothing of it was written over. */
+static bool is_unmoved(const struct look *look)
+{
+    return look->ring_fd < 0 ? front_is_same(look) : ring_file_peek_holds(&look->rings);
 }
 
 static int read_rest(struct look *look, uint64_t next_seq, struct stats_view *view)
@@ -95,17 +110,18 @@ static int read_rest(struct look *look, uint64_t next_seq, struct stats_view *vi
         return LL_ETIMEOUT; /* the log was closed and opened in between; or, for good, there was a power cut
                              */
     int error = read_part(look->fd, at->names, FRONT_BYTES, sizeof *at - FRONT_BYTES);
-    if (!error)
+    if (!error && !is_unmoved(look))
         error = check_ends(look, &held);
     if (error)
         return error;
     view->file = look->file;
     stats_begin(&view->stats, &view->file, next_seq);
-    look->file = (struct stats_file){.fd = -1};
-    if (names_are_whole(&view->stats))
-        return LL_OK;
-    stats_view_release(view);
-    return LL_ETIMEOUT;
+    if (!names_are_whole(&view->stats)) {
+        stats_end(&view->stats);
+        return is_unmoved(look) ? LL_EFORMAT : LL_ETIMEOUT;
+    }
+    look->file = (struct stats_file){.fd = -1}; /* it is the view's now */
+    return LL_OK;
 }
 
 static int read_undrained(struct look *look, struct stats_view *view)
@@ -117,14 +133,6 @@ static int read_undrained(struct look *look, struct stats_view *view)
     else
         view->undrained = (uint64_t)records;
     return records < 0 ? (int)records : LL_OK;
-}
-
-static bool front_is_same(const struct look *look)
-{
-    struct stats_open after[2];
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    return read_part(look->fd, after, offsetof(struct stats_layout, open), sizeof after) == LL_OK &&
-           memcmp(after, look->file.at->open, sizeof after) == 0;
 }
 
 /* Without rings nobody writes, or it is about to make some: the later copy is the one that holds. */
@@ -191,15 +199,16 @@ static int look_once(const struct folder *folder, const char *run_id, bool is_pa
     struct look look = {.fd = fd, .ring_fd = ring_fd < 0 ? -1 : ring_fd, .is_patient = is_patient};
     if (fd < 0)
         return fd;
-    if (look.ring_fd >= 0 && ring_file_is_alive(look.ring_fd, folder->boot_id, &outside->is_alive))
-        look.ring_fd = -1;
-    int error = look_at_both(&look, &outside->view);
-    if (error == LL_EFORMAT && look.ring_fd >= 0) {
-        look.ring_fd = -1;
-        outside->is_settled = false;
+    int error = LL_EFORMAT;
+    if (look.ring_fd < 0)
+        return look_at_both(&look, &outside->view);
+    if (ring_file_is_alive(look.ring_fd, folder->boot_id, &outside->is_alive) == LL_OK)
         error = look_at_both(&look, &outside->view);
-    }
-    return error;
+    if (error != LL_EFORMAT)
+        return error;
+    look.ring_fd = -1;
+    outside->is_settled = false;
+    return look_at_both(&look, &outside->view);
 }
 
 int stats_outside_read(const struct folder *folder, const char *run_id, struct stats_outside *ret_outside)
