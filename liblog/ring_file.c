@@ -498,7 +498,7 @@ int ring_file_peek(struct ring_file *file, int fd, const char **ret_reason)
 bool ring_file_peek_holds(const struct ring_file *file)
 {
     uint64_t generation;
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    os_load_fence();
     return read_all(file->fd, PAGE_PROGRESS * file->page, &generation, sizeof generation) == LL_OK &&
            generation == file->progress->generation;
 }
@@ -536,7 +536,7 @@ static int peek_rings(struct ring_file *file, uint32_t index, char *page, uint64
         error = ring_fault(&segment->ring[i], parity) ? LL_EFORMAT : peek_bytes(file, at, &segment->ring[i]);
         at += segment->ring[i].size;
     }
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    os_load_fence();
     if (!error)
         error = read_all(file->fd, offset, page, file->page);
     for (int i = 0; i < RING_FILE_DEPTHS && !error; i++) {

@@ -65,7 +65,7 @@ static void forget_overwritten(struct stats_layout *at, const struct stats_open 
 static int check_ends(const struct look *look, const struct stats_open *held)
 {
     struct stats_open after[2];
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    os_load_fence();
     int error = read_part(look->fd, after, offsetof(struct stats_layout, open), sizeof after);
     for (int i = 0; i < 2 && !error; i++) {
         for (int ring = 0; ring < STATS_TIMED_RINGS && !error; ring++)
@@ -91,7 +91,7 @@ static bool names_are_whole(const struct stats *stats)
 static bool front_is_same(const struct look *look)
 {
     struct stats_open after[2];
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    os_load_fence();
     return read_part(look->fd, after, offsetof(struct stats_layout, open), sizeof after) == LL_OK &&
            memcmp(after, look->file.at->open, sizeof after) == 0;
 }
