@@ -145,7 +145,8 @@ static int64_t time_of(struct drain *drain, uint64_t ticks)
 static void copy_error(struct drain *drain, size_t from, unsigned level)
 {
     if (drain->errors && level >= LL_LEVEL_ERROR)
-        record_copy(&drain->copies, slice_from(drain->block.data + from, drain->block.size - from));
+        record_copy(&drain->copies, &drain->run,
+                    slice_from(drain->block.data + from, drain->block.size - from));
 }
 
 static void count_line(struct drain *drain, const struct frame *frame, const struct record_site *site,

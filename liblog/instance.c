@@ -90,24 +90,37 @@ int ll_set_level(const char *logger, ll_level level)
 
 /* --- rings in a file, or in memory ---------------------------------------------------------------------- */
 
+static bool is_stream(const char *file)
+{
+    return strcmp(file, "stdout") == 0 || strcmp(file, "stderr") == 0;
+}
+
+/* Colours are for people: at a terminal, when they are not unwanted (no-color.org). */
+static uint32_t layout_of(const ll_config *config)
+{
+    static const uint32_t layouts[] = {RING_LAYOUT_JSON, RING_LAYOUT_TEXT, RING_LAYOUT_ECS, RING_LAYOUT_OTEL};
+    const char *no_color = getenv("NO_COLOR");
+    int fd = strcmp(config->file, "stdout") == 0 ? STDOUT_FILENO : STDERR_FILENO;
+    bool to_terminal = is_stream(config->file) && !*config->error_file && isatty(fd);
+    if (config->format == LL_FORMAT_TEXT && to_terminal && !(no_color && *no_color))
+        return RING_LAYOUT_COLOURED;
+    return layouts[config->format];
+}
+
 static void fill_identity(struct ring_identity *identity, const ll_config *config,
                           const struct folder *folder)
 {
     *identity = (struct ring_identity){.ring_bytes = config->ring_bytes,
                                        .pid = (uint32_t)getpid(),
                                        .source_level = (uint32_t)config->source_level,
-                                       .marks = config->marks};
+                                       .marks = config->marks,
+                                       .layout = layout_of(config)};
     memcpy(identity->boot_id, folder->boot_id, sizeof identity->boot_id);
     snprintf(identity->run_id, sizeof identity->run_id, "%s", run_id);
     snprintf(identity->parent_run_id, sizeof identity->parent_run_id, "%s",
              *forked_from ? forked_from : config->parent_run_id);
     snprintf(identity->service, sizeof identity->service, "%s", config->service);
     snprintf(identity->environment, sizeof identity->environment, "%s", config->environment);
-}
-
-static bool is_stream(const char *file)
-{
-    return strcmp(file, "stdout") == 0 || strcmp(file, "stderr") == 0;
 }
 
 /* The folder gets its log first, so that it can have the log's mode and group. */

@@ -1,3 +1,5 @@
+#define _GNU_SOURCE /* memmem() */
+
 #include "line_parts.h"
 
 #include "liblog/base/digits.h"
@@ -7,6 +9,7 @@
 #include "liblog/base/utf8.h"
 
 #include <liblog/record.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const char *const level_names[] = {"TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"};
@@ -16,7 +19,7 @@ const char *record_level_name(unsigned level)
     return level < sizeof level_names / sizeof level_names[0] ? level_names[level] : "CRITICAL";
 }
 
-static void add_member(struct bytes *b, const char *key, struct slice text)
+void line_add_member(struct bytes *b, const char *key, struct slice text)
 {
     bytes_add_char(b, ',');
     json_add_string(b, slice_of(key));
@@ -24,10 +27,10 @@ static void add_member(struct bytes *b, const char *key, struct slice text)
     json_add_string(b, text);
 }
 
-static void add_member_if_any(struct bytes *b, const char *key, struct slice text)
+void line_add_member_if_any(struct bytes *b, const char *key, struct slice text)
 {
     if (text.size)
-        add_member(b, key, text);
+        line_add_member(b, key, text);
 }
 
 /* The part of the builder that was added since `from`. */
@@ -38,21 +41,26 @@ static struct slice since(const struct bytes *b, size_t from)
 
 /* --- what does not change from call to call ------------------------------------------------------------- */
 
+static const struct line_layout *layout_of(uint32_t number);
+
 int record_run_init(struct record_run *run, const struct ring_identity *identity)
 {
     struct bytes b;
     size_t capacity = JSON_ESCAPE_GROWTH_MAX * sizeof *identity + 256;
-    *run = (struct record_run){.memory = malloc(capacity), .source_level = identity->source_level};
+    *run = (struct record_run){.identity = identity,
+                               .layout = layout_of(identity->layout),
+                               .memory = malloc(capacity),
+                               .source_level = identity->source_level};
     if (!run->memory)
         return LL_ENOMEM;
     bytes_init(&b, run->memory, capacity);
-    add_member(&b, LL_KEY_SERVICE, slice_of(identity->service));
-    add_member_if_any(&b, LL_KEY_ENVIRONMENT, slice_of(identity->environment));
+    line_add_member(&b, LL_KEY_SERVICE, slice_of(identity->service));
+    line_add_member_if_any(&b, LL_KEY_ENVIRONMENT, slice_of(identity->environment));
     BYTES_LITERAL(&b, ",\"" LL_KEY_LOGGER "\":");
     run->service = since(&b, 0);
     size_t from = b.size;
-    add_member(&b, LL_KEY_RUN_ID, slice_of(identity->run_id));
-    add_member_if_any(&b, LL_KEY_PARENT_RUN_ID, slice_of(identity->parent_run_id));
+    line_add_member(&b, LL_KEY_RUN_ID, slice_of(identity->run_id));
+    line_add_member_if_any(&b, LL_KEY_PARENT_RUN_ID, slice_of(identity->parent_run_id));
     BYTES_LITERAL(&b, ",\"" LL_KEY_SEQ "\":");
     run->run = since(&b, from);
     from = b.size;
@@ -80,7 +88,7 @@ static void add_head(struct bytes *b, const struct record_run *run, unsigned lev
     BYTES_LITERAL(b, ",\"" LL_KEY_MESSAGE "\":");
 }
 
-static struct slice base_name(struct slice path)
+struct slice line_base_name(struct slice path)
 {
     size_t skip = path.size;
     while (skip > 0 && path.data[skip - 1] != '/')
@@ -91,7 +99,7 @@ static struct slice base_name(struct slice path)
 static void add_source(struct bytes *b, const struct site_view *view)
 {
     BYTES_LITERAL(b, ",\"" LL_KEY_SOURCE "\":{\"file\":");
-    json_add_string(b, base_name(view->file));
+    json_add_string(b, line_base_name(view->file));
     BYTES_LITERAL(b, ",\"line\":");
     json_add_u64(b, view->line);
     BYTES_LITERAL(b, ",\"function\":");
@@ -99,7 +107,7 @@ static void add_source(struct bytes *b, const struct site_view *view)
     bytes_add_char(b, '}');
 }
 
-static bool is_exception(unsigned type)
+bool line_is_exception(unsigned type)
 {
     return type >= LL_TYPE_EXCEPTION_TYPE && type <= LL_TYPE_EXCEPTION_MESSAGE;
 }
@@ -109,7 +117,7 @@ static bool later_key_equal(const struct site_view *view, uint32_t i, const char
     struct slice key = slice_from(text, view->key[i].size);
     text += key.size;
     for (uint32_t k = i + 1; k < view->key_count; k++) {
-        if (!is_exception(view->key[k].type) && slice_equal(key, slice_from(text, view->key[k].size)))
+        if (!line_is_exception(view->key[k].type) && slice_equal(key, slice_from(text, view->key[k].size)))
             return true;
         text += view->key[k].size;
     }
@@ -153,7 +161,7 @@ static void add_keys(struct bytes *b, struct record_site *site)
 static bool has_only_fields(const struct site_view *view)
 {
     for (uint32_t i = 0; i < view->key_count; i++)
-        if (is_exception(view->key[i].type) || view->key[i].type == LL_TYPE_END)
+        if (line_is_exception(view->key[i].type) || view->key[i].type == LL_TYPE_END)
             return false;
     return true;
 }
@@ -161,7 +169,7 @@ static bool has_only_fields(const struct site_view *view)
 static void add_start(struct bytes *b, const struct record_run *run, struct record_site *site)
 {
     size_t from = b->size;
-    if (!site->view.has_message || !has_only_fields(&site->view))
+    if (run->identity->layout != RING_LAYOUT_JSON || !site->view.has_message || !has_only_fields(&site->view))
         return;
     bytes_add_char(b, 'Z');
     bytes_add(b, site->head);
@@ -239,7 +247,7 @@ static size_t without_torn_character(struct slice text)
     return text.size;
 }
 
-static void add_text(struct bytes *b, struct slice text, const struct line_limits *limits)
+void line_add_text(struct bytes *b, struct slice text, const struct line_limits *limits)
 {
     if (text.size > limits->text_max)
         text.size = utf8_cut(text, limits->text_max);
@@ -275,7 +283,7 @@ static bool is_line_separator(const char *at, const char *end)
 static void add_raw_json(struct bytes *b, struct slice text, const struct line_limits *limits)
 {
     if (text.size > limits->text_max || !json_is_valid(text, RAW_JSON_DEPTH_MAX)) {
-        add_text(b, text, limits);
+        line_add_text(b, text, limits);
         return;
     }
     for (const char *at = text.data, *end = at + text.size; at < end; at++) {
@@ -337,7 +345,7 @@ void line_add_value(struct bytes *b, const struct frame_value *value, const stru
 {
     switch (value->type) {
     case LL_TYPE_STRING:
-        add_text(b, value->text, limits);
+        line_add_text(b, value->text, limits);
         break;
     case LL_TYPE_BYTES:
         add_hex(b, value->text, limits);
@@ -356,20 +364,26 @@ void line_add_value(struct bytes *b, const struct frame_value *value, const stru
 static bool value_is_shadowed(const struct frame_view *frame, uint32_t i, uint32_t count)
 {
     for (uint32_t k = i + 1; k < count; k++)
-        if (!is_exception(frame->value[k].type) && slice_equal(frame->value[i].key, frame->value[k].key))
+        if (!line_is_exception(frame->value[k].type) && slice_equal(frame->value[i].key, frame->value[k].key))
             return true;
     return false;
 }
 
-static void add_fields(struct bytes *b, const struct record_site *site, const struct frame_view *frame,
-                       const struct line_limits *limits)
+bool line_is_shadowed(const struct record_site *site, const struct frame_view *frame, uint32_t i,
+                      uint32_t count)
+{
+    return frame->frame->flags & FRAME_KEYS ? value_is_shadowed(frame, i, count) : site->key[i].shadowed;
+}
+
+void line_add_fields(struct bytes *b, const struct record_site *site, const struct frame_view *frame,
+                     const struct line_limits *limits)
 {
     bool has_keys = frame->frame->flags & FRAME_KEYS, is_first = true;
     for (uint32_t i = 0; i < limits->field_count; i++) {
         const struct frame_value *value = &frame->value[i];
-        if (is_exception(value->type) || value->type == LL_TYPE_END)
+        if (line_is_exception(value->type) || value->type == LL_TYPE_END)
             continue;
-        if (has_keys ? value_is_shadowed(frame, i, limits->field_count) : site->key[i].shadowed)
+        if (line_is_shadowed(site, frame, i, limits->field_count))
             continue;
         add_separator(b, &is_first);
         if (has_keys) {
@@ -384,7 +398,7 @@ static void add_fields(struct bytes *b, const struct record_site *site, const st
         bytes_add_char(b, '}');
 }
 
-static const struct frame_value *exception_part(const struct frame_view *frame, unsigned type)
+const struct frame_value *line_exception_part(const struct frame_view *frame, unsigned type)
 {
     for (uint32_t i = frame->value_count; i-- > 0;)
         if (frame->value[i].type == type)
@@ -394,20 +408,20 @@ static const struct frame_value *exception_part(const struct frame_view *frame, 
 
 static void add_exception(struct bytes *b, const struct frame_view *frame, const struct line_limits *limits)
 {
-    const struct frame_value *type = exception_part(frame, LL_TYPE_EXCEPTION_TYPE);
-    const struct frame_value *message = exception_part(frame, LL_TYPE_EXCEPTION_MESSAGE);
-    const struct frame_value *code = exception_part(frame, LL_TYPE_EXCEPTION_CODE);
+    const struct frame_value *type = line_exception_part(frame, LL_TYPE_EXCEPTION_TYPE);
+    const struct frame_value *message = line_exception_part(frame, LL_TYPE_EXCEPTION_MESSAGE);
+    const struct frame_value *code = line_exception_part(frame, LL_TYPE_EXCEPTION_CODE);
     if (!type)
         return;
     BYTES_LITERAL(b, ",\"" LL_KEY_EXCEPTION "\":{\"type\":");
-    add_text(b, type->text, limits);
+    line_add_text(b, type->text, limits);
     if (message) {
         BYTES_LITERAL(b, ",\"message\":");
-        add_text(b, message->text, limits);
+        line_add_text(b, message->text, limits);
     }
     if (code) {
         BYTES_LITERAL(b, ",\"code\":");
-        add_text(b, code->text, limits);
+        line_add_text(b, code->text, limits);
     }
     bytes_add_char(b, '}');
 }
@@ -417,7 +431,7 @@ void line_add_context(struct bytes *b, const struct slice context[static CONTEXT
     static const char *const keys[CONTEXT_TEXTS] = {LL_KEY_REQUEST_ID, LL_KEY_TRACE_ID, LL_KEY_SPAN_ID,
                                                     LL_KEY_ENDPOINT, LL_KEY_USER};
     for (int i = 0; i < CONTEXT_TEXTS; i++)
-        add_member_if_any(b, keys[i], context[i]);
+        line_add_member_if_any(b, keys[i], context[i]);
 }
 
 static void add_record(struct bytes *b, const struct record_run *run, const struct record_site *site,
@@ -427,7 +441,7 @@ static void add_record(struct bytes *b, const struct record_run *run, const stru
     add_time(b, unix_ns);
     bytes_add(b, site->head);
     if (frame->frame->flags & FRAME_MESSAGE || site->message.size > limits->text_max)
-        add_text(b, frame->frame->flags & FRAME_MESSAGE ? frame->message : site->view.message, limits);
+        line_add_text(b, line_message(site, frame), limits);
     else
         bytes_add(b, site->message);
     bytes_add(b, run->run);
@@ -437,7 +451,7 @@ static void add_record(struct bytes *b, const struct record_run *run, const stru
     bytes_add(b, run->pid);
     json_add_u64(b, frame->frame->thread);
     bytes_add(b, site->source);
-    add_fields(b, site, frame, limits);
+    line_add_fields(b, site, frame, limits);
     if (limits->truncated)
         BYTES_LITERAL(b, ",\"" LL_KEY_TRUNCATED "\":true");
     BYTES_LITERAL(b, "}\n");
@@ -450,7 +464,7 @@ static bool fits(struct bytes *b, size_t from, const struct record_run *run, con
                  const struct line_limits *limits)
 {
     bytes_cut(b, from);
-    add_record(b, run, site, frame, seq, unix_ns, limits);
+    run->layout->add_record(b, run, site, frame, seq, unix_ns, limits);
     return !b->overflow;
 }
 
@@ -485,7 +499,7 @@ bool record_encode(struct bytes *out, struct record_run *run, const struct recor
     struct bytes b;
     bytes_init(&b, out->data + out->size, RECORD_BYTES_MAX - RECORD_COPY_BYTES);
     *ret_truncated = limits.truncated;
-    add_record(&b, run, site, frame, seq, unix_ns, &limits);
+    run->layout->add_record(&b, run, site, frame, seq, unix_ns, &limits);
     if (b.overflow) {
         *ret_truncated = true;
         add_cut(&b, 0, run, site, frame, seq, unix_ns);
@@ -500,9 +514,25 @@ static void add_dropped(struct bytes *b, const struct record_mark *mark)
 {
     BYTES_LITERAL(b, ",\"" LL_KEY_DROPPED "\":{\"count\":");
     json_add_u64(b, mark->dropped_count);
-    add_member(b, "reason", slice_of(mark->dropped_reason));
-    add_member(b, "level", slice_of(record_level_name(mark->dropped_level)));
+    line_add_member(b, "reason", slice_of(mark->dropped_reason));
+    line_add_member(b, "level", slice_of(record_level_name(mark->dropped_level)));
     bytes_add_char(b, '}');
+}
+
+static void add_mark(struct bytes *b, const struct record_run *run, const struct record_mark *mark,
+                     uint64_t seq, int64_t unix_ns)
+{
+    add_time(b, unix_ns);
+    add_head(b, run, mark->level, SLICE("liblog"));
+    json_add_string(b, slice_of(mark->message));
+    bytes_add(b, run->run);
+    json_add_u64(b, seq);
+    line_add_member(b, LL_KEY_MARK, slice_of(mark->mark));
+    if (mark->dropped_count)
+        add_dropped(b, mark);
+    bytes_add(b, run->pid);
+    json_add_u64(b, mark->pid_thread);
+    BYTES_LITERAL(b, "}\n");
 }
 
 bool record_encode_mark(struct bytes *out, const struct record_run *run, const struct record_mark *mark,
@@ -510,26 +540,52 @@ bool record_encode_mark(struct bytes *out, const struct record_run *run, const s
 {
     if (out->capacity - out->size < RECORD_BYTES_MAX)
         return false;
-    add_time(out, unix_ns);
-    add_head(out, run, mark->level, SLICE("liblog"));
-    json_add_string(out, slice_of(mark->message));
-    bytes_add(out, run->run);
-    json_add_u64(out, seq);
-    add_member(out, LL_KEY_MARK, slice_of(mark->mark));
-    if (mark->dropped_count)
-        add_dropped(out, mark);
-    bytes_add(out, run->pid);
-    json_add_u64(out, mark->pid_thread);
-    BYTES_LITERAL(out, "}\n");
+    run->layout->add_mark(out, run, mark, seq, unix_ns);
     return !out->overflow;
 }
 
-bool record_copy(struct bytes *out, struct slice line)
+bool record_copy(struct bytes *out, const struct record_run *run, struct slice line)
 {
     size_t from = out->size;
-    bytes_add(out, slice_from(line.data, line.size - 2)); /* without "}\n" */
-    BYTES_LITERAL(out, ",\"" LL_KEY_COPY "\":true}\n");
+    bytes_add(out, slice_from(line.data, line.size - run->layout->end.size));
+    bytes_add(out, run->layout->copy_end);
     if (out->overflow)
         bytes_cut(out, from);
     return out->size > from;
+}
+
+/* --- layouts -------------------------------------------------------------------------------------------- */
+
+static const struct line_layout json_layout = {add_record,
+                                               add_mark,
+                                               LINE_LITERAL("{\"" LL_KEY_TIMESTAMP "\":\""),
+                                               LINE_LITERAL("\"" LL_KEY_RUN_ID "\":\""),
+                                               LINE_LITERAL("}\n"),
+                                               LINE_LITERAL(",\"" LL_KEY_COPY "\":true}\n")};
+
+static const struct line_layout *layout_of(uint32_t number)
+{
+    static const struct line_layout *const layouts[RING_LAYOUTS] = {
+        [RING_LAYOUT_JSON] = &json_layout,
+        [RING_LAYOUT_TEXT] = &line_layout_text,
+        [RING_LAYOUT_ECS] = &line_layout_ecs,
+        [RING_LAYOUT_OTEL] = &line_layout_otel,
+        [RING_LAYOUT_COLOURED] = &line_layout_coloured,
+    };
+    return number < RING_LAYOUTS ? layouts[number] : &json_layout;
+}
+
+static bool contains(struct slice all, const char *text)
+{
+    return memmem(all.data, all.size, text, strlen(text)) != NULL;
+}
+
+bool record_may_be_of_run(struct slice bytes, const struct ring_identity *identity)
+{
+    const struct line_layout *layout = layout_of(identity->layout);
+    size_t size = bytes.size < layout->beginning.size ? bytes.size : layout->beginning.size;
+    char run[64];
+    snprintf(run, sizeof run, "%.*s%s", (int)layout->run.size, layout->run.data, identity->run_id);
+    return bytes.size > 0 && memcmp(bytes.data, layout->beginning.data, size) == 0 &&
+           (contains(bytes, run) || !memchr(bytes.data, '\n', bytes.size));
 }

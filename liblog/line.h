@@ -13,7 +13,7 @@
 
 enum {
     RECORD_BYTES_MAX = 65536, /* of a line, newline included */
-    RECORD_COPY_BYTES = 16,   /* of these, kept free for what makes a line a copy */
+    RECORD_COPY_BYTES = 24,   /* of these, kept free for what makes a line a copy */
 };
 
 /* What was written last and is likely to be written again: most records are of the same second and thread as
@@ -26,7 +26,11 @@ struct record_recent {
     char tid[64];    /* ,"pid":4711,"tid":4713 */
 };
 
+struct line_layout;
+
 struct record_run {
+    const struct ring_identity *identity; /* borrowed */
+    const struct line_layout *layout;
     char *memory;         /* owns what the slices show */
     struct slice service; /* ,"service":"…","environment":"…","logger": */
     struct slice run;     /* ,"run_id":"…","parent_run_id":"…","seq": */
@@ -93,7 +97,11 @@ bool record_encode_mark(struct bytes *out, const struct record_run *run, const s
                         uint64_t seq, int64_t unix_ns);
 
 /* The errors file's version of a line that stands in another buffer (with its newline). */
-bool record_copy(struct bytes *out, struct slice line);
+bool record_copy(struct bytes *out, const struct record_run *run, struct slice line);
+
+/* Whether bytes at which a block should begin are a line of that run; or, when they are too few to tell,
+ * could be. */
+bool record_may_be_of_run(struct slice bytes, const struct ring_identity *identity);
 
 const char *record_level_name(unsigned level);
 

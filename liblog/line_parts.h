@@ -18,6 +18,51 @@ struct line_limits {
     bool truncated;
 };
 
+/* One value's parts of a line, as any layout of JSON needs them. */
+void line_add_text(struct bytes *b, struct slice text, const struct line_limits *limits);
+void line_add_member(struct bytes *b, const char *key, struct slice text);
+void line_add_member_if_any(struct bytes *b, const char *key, struct slice text);
+void line_add_fields(struct bytes *b, const struct record_site *site, const struct frame_view *frame,
+                     const struct line_limits *limits);
+const struct frame_value *line_exception_part(const struct frame_view *frame, unsigned type);
+bool line_is_exception(unsigned type);
+
+/* The message of the call, or that of its place. */
+static inline struct slice line_message(const struct record_site *site, const struct frame_view *frame)
+{
+    return frame->frame->flags & FRAME_MESSAGE ? frame->message : site->view.message;
+}
+
+/* The last part of a path. */
+struct slice line_base_name(struct slice path);
+
+/* Whether the i-th field has a later one with its key. */
+bool line_is_shadowed(const struct record_site *site, const struct frame_view *frame, uint32_t i,
+                      uint32_t count);
+
+#define LINE_LITERAL(text)                                                                                   \
+    {                                                                                                        \
+        (text), sizeof(text) - 1                                                                             \
+    } /* a struct slice, in an initializer */
+
+/*
+ * A layout (LOG_FORMAT): how a record becomes a line. All of them hold run and seq, so that loss can be
+ * audited, and let what the caller gives forge none of the rest.
+ */
+struct line_layout {
+    void (*add_record)(struct bytes *b, const struct record_run *run, const struct record_site *site,
+                       const struct frame_view *frame, uint64_t seq, int64_t unix_ns,
+                       const struct line_limits *limits);
+    void (*add_mark)(struct bytes *b, const struct record_run *run, const struct record_mark *mark,
+                     uint64_t seq, int64_t unix_ns);
+    struct slice beginning; /* of every line */
+    struct slice run;       /* before the run's id in every line */
+    struct slice end;       /* of every line; */
+    struct slice copy_end;  /* of a copy */
+};
+
+extern const struct line_layout line_layout_text, line_layout_coloured, line_layout_ecs, line_layout_otel;
+
 void line_add_value(struct bytes *b, const struct frame_value *value, const struct line_limits *limits);
 void line_add_context(struct bytes *b, const struct slice context[static CONTEXT_TEXTS]);
 

@@ -89,44 +89,30 @@ static int open_target(const char *log_path, const struct ring_target *target)
 
 enum { LINE_LOOK_BYTES = 16384 };
 
-static bool contains(const char *text, size_t size, const char *word)
-{
-    size_t word_size = strlen(word);
-    for (size_t i = 0; i + word_size <= size; i++)
-        if (text[i] == word[0] && memcmp(text + i, word, word_size) == 0)
-            return true;
-    return false;
-}
-
 /*
  * Whether what stands at the offset is a line of this run (or, when it is too short to tell, could be its
  * beginning): what a ring file says of another file is not believed without it.
  */
-static bool is_line_of_run(int fd, uint64_t offset, uint64_t end, const char *run_id)
+static bool is_line_of_run(int fd, uint64_t offset, uint64_t end, const struct ring_identity *identity)
 {
-    static const char beginning[] = "{\"timestamp\":\"";
-    char text[LINE_LOOK_BYTES], run[64];
-    snprintf(run, sizeof run, "\"" LL_KEY_RUN_ID "\":\"%s\"", run_id);
+    char text[LINE_LOOK_BYTES];
     ssize_t n = pread(fd, text, sizeof text, (off_t)offset);
     size_t size = n > 0 ? (size_t)n : 0;
-    if (size > end - offset)
-        size = (size_t)(end - offset);
-    size_t shorter = size < sizeof beginning - 1 ? size : sizeof beginning - 1;
-    if (size == 0 || memcmp(text, beginning, shorter) != 0)
-        return false;
-    return contains(text, size, run) || !memchr(text, '\n', size);
+    return record_may_be_of_run(slice_from(text, size > end - offset ? (size_t)(end - offset) : size),
+                                identity);
 }
 
 enum block_state { BLOCK_WHOLE, BLOCK_MISSING, BLOCK_FRAGMENT };
 
-static enum block_state block_state(int fd, const struct ring_target *target, const char *run_id)
+static enum block_state block_state(int fd, const struct ring_target *target,
+                                    const struct ring_identity *identity)
 {
     struct stat st;
     char last;
     if (fd < 0 || fstat(fd, &st) || (uint64_t)st.st_size <= target->offset)
         return BLOCK_MISSING;
     uint64_t end = target->offset + target->length;
-    if (!is_line_of_run(fd, target->offset, end, run_id))
+    if (!is_line_of_run(fd, target->offset, end, identity))
         return BLOCK_MISSING;
     if ((uint64_t)st.st_size < end)
         return BLOCK_FRAGMENT;
@@ -202,14 +188,14 @@ static void complete(struct drain *drain, struct pending *p, size_t there)
  * more; where that does not come out as it was (another version made it), that a line of this run begins
  * there.
  */
-static enum block_state state_of(int fd, const struct ring_target *target, const char *run_id,
-                                 struct slice again, size_t *ret_there)
+static enum block_state state_of(int fd, const struct ring_target *target,
+                                 const struct ring_identity *identity, struct slice again, size_t *ret_there)
 {
     *ret_there = 0;
     if (fd < 0 || target->length == 0)
         return BLOCK_MISSING;
     if (again.size != target->length || !file_begins_with(fd, target->offset, again, ret_there))
-        return block_state(fd, target, run_id);
+        return block_state(fd, target, identity);
     if (*ret_there == again.size)
         return BLOCK_WHOLE;
     return *ret_there ? BLOCK_FRAGMENT : BLOCK_MISSING;
@@ -226,17 +212,17 @@ static void take_back_copies(const struct pending *p)
  * or, when the block cannot be made again as it was, cut off. Missing: copies that came before it are taken
  * back, for both are made again.
  */
-static void settle(struct drain *drain, struct pending *p, const char *run_id)
+static void settle(struct drain *drain, struct pending *p, const struct ring_identity *identity)
 {
     struct slice none = slice_from("", 0);
     bool made = drain_again(drain, &p->note);
     size_t there, copies_there;
-    enum block_state copies = state_of(p->errors_fd, &p->note.target[1], run_id,
+    enum block_state copies = state_of(p->errors_fd, &p->note.target[1], identity,
                                        made ? bytes_slice(&drain->copies) : none, &copies_there);
     if (copies == BLOCK_MISSING && p->errors_fd >= 0)
         cleanup_close(&(int){take_fd(&p->errors_fd)});
     enum block_state state =
-        state_of(p->log_fd, &p->note.target[0], run_id, made ? bytes_slice(&drain->block) : none, &there);
+        state_of(p->log_fd, &p->note.target[0], identity, made ? bytes_slice(&drain->block) : none, &there);
     if (state == BLOCK_WHOLE) {
         ring_file_commit(drain->file);
     } else if (state == BLOCK_FRAGMENT && made && there) {
@@ -264,7 +250,7 @@ static int settle_pending(struct ring_file *file, const struct folder *folder, s
     if (errors && !errors->is_stream && note->target[1].length)
         pending.errors_fd = open_target(errors->path, &note->target[1]);
     counting_begin(&counting, &drain, folder);
-    settle(&drain, &pending, file->identity->run_id);
+    settle(&drain, &pending, file->identity);
     counting_end(&counting, &drain);
     cleanup_close(&pending.log_fd);
     cleanup_close(&pending.errors_fd);

@@ -307,6 +307,8 @@ static const char *identity_fault(const struct ring_identity *identity)
         !text_ends(identity->service, sizeof identity->service) ||
         !text_ends(identity->environment, sizeof identity->environment))
         return "its texts do not end";
+    if (identity->layout >= RING_LAYOUTS)
+        return "it writes lines that this version does not know";
     uint8_t uuid[UUID_SIZE];
     if (uuid_from_text(slice_of(identity->run_id), uuid))
         return "its run id cannot be"; /* lines are told by it, so it must be one that no other text is */

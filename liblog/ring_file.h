@@ -44,6 +44,16 @@ enum {
 };
 #define RING_FILE_PUBLISHED_BYTES_MAX (UINT64_C(16) << 30) /* of a dead process's rings together */
 
+/* How records are written, and finished by others. The numbers stand in ring files, so they never change. */
+enum ring_layout {
+    RING_LAYOUT_JSON = 0,
+    RING_LAYOUT_TEXT = 1,
+    RING_LAYOUT_ECS = 2,
+    RING_LAYOUT_OTEL = 3,
+    RING_LAYOUT_COLOURED = 4, /* text for a terminal */
+    RING_LAYOUTS
+};
+
 struct ring_identity {
     char magic[8];
     uint32_t version;
@@ -62,6 +72,7 @@ struct ring_identity {
     uint32_t uses_counter;
     char service[RING_FILE_TEXT_MAX + 1];
     char environment[RING_FILE_TEXT_MAX + 1];
+    uint32_t layout; /* enum ring_layout */
 };
 
 /* Where a block is being written. length 0: nothing there. */

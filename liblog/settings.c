@@ -101,6 +101,16 @@ static int take_sync(const char *name, const char *value, ll_config *config, ll_
     return LL_OK;
 }
 
+static int take_format(const char *name, const char *value, ll_config *config, ll_problem *problem)
+{
+    static const char *const words[] = {"json", "text", "ecs", "otel"};
+    int index = one_of(value, words, 4);
+    if (index < 0)
+        return refuse(problem, name, value, "json, text, ecs or otel");
+    config->format = (ll_format)index;
+    return LL_OK;
+}
+
 static int take_source(const char *name, const char *value, ll_config *config, ll_problem *problem)
 {
     int level = level_parse(value, strlen(value));
@@ -124,8 +134,8 @@ static int refuse_later(ll_problem *problem)
     static const struct {
         const char *name, *only;
     } later[] = {
-        {"LOG_FORMAT", "json"}, {"LOG_ROTATE", "external"}, {"LOG_RATE_LIMIT", ""}, {"LOG_SAMPLE", ""},
-        {"LOG_COMPRESS", ""},   {"LOG_MAX_SIZE", ""},       {"LOG_MAX_FILES", ""},
+        {"LOG_ROTATE", "external"}, {"LOG_RATE_LIMIT", ""}, {"LOG_SAMPLE", ""},
+        {"LOG_COMPRESS", ""},       {"LOG_MAX_SIZE", ""},   {"LOG_MAX_FILES", ""},
     };
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
         const char *value = getenv(later[i].name);
@@ -162,6 +172,8 @@ static int take_variable(const char *name, const char *value, ll_config *config,
         return take_sync(name, value, config, problem);
     if (strcmp(name, "LOG_REDACT") == 0)
         return take_text(name, value, config->redact, sizeof config->redact, problem);
+    if (strcmp(name, "LOG_FORMAT") == 0)
+        return take_format(name, value, config, problem);
     if (strcmp(name, "LOG_SOURCE") == 0)
         return take_source(name, value, config, problem);
     if (strcmp(name, "LOG_STATS") == 0)
@@ -174,7 +186,7 @@ int ll_config_from_env_sized(ll_config *ret_config, size_t size, ll_problem *ret
     static const char *const names[] = {"LOG_LEVEL",     "LOG_FILE",     "LOG_ERROR_FILE", "LOG_SERVICE",
                                         "APP_ENV",       "LOG_RUN_ID",   "LOG_RING_DIR",   "LOG_RING_SIZE",
                                         "LOG_BLOCK_MAX", "LOG_OVERFLOW", "LOG_SOURCE",     "LOG_MARKS",
-                                        "LOG_STATS",     "LOG_SYNC",     "LOG_REDACT"};
+                                        "LOG_STATS",     "LOG_SYNC",     "LOG_REDACT",     "LOG_FORMAT"};
     ll_config config;
     ll_config_init(&config);
     int error = refuse_later(ret_problem);
@@ -226,6 +238,10 @@ static int check_numbers(const ll_config *config, ll_problem *problem)
     if (config->block_max_ns < 0 || config->block_max_ns > block_ns_max)
         return problem_set(problem, LL_EINVAL, "LOG_BLOCK_MAX is %lld ns; use 0s to 60s",
                            (long long)config->block_max_ns);
+    if ((int)config->format < 0 || config->format > LL_FORMAT_OTEL)
+        return problem_set(problem, LL_EINVAL,
+                           "LOG_FORMAT is %d, which cannot be; use LL_FORMAT_JSON to LL_FORMAT_OTEL",
+                           (int)config->format);
     if ((int)config->overflow < 0 || config->overflow > LL_OVERFLOW_SYNC)
         return problem_set(problem, LL_EINVAL, "LOG_OVERFLOW is %d; use block, drop or sync",
                            (int)config->overflow);

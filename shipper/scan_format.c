@@ -25,6 +25,11 @@ static const struct scan_format_key ecs_keys[] = {
     {EVENT_ENDPOINT, "url.path"}, {EVENT_USER, "user.id"}, {EVENT_USER, "user.name"},
     {EVENT_EXCEPTION_TYPE, "error.type"}, {EVENT_EXCEPTION_MESSAGE, "error.message"},
     {EVENT_EXCEPTION_CODE, "error.code"}, {EVENT_PID, "process.pid"}, {EVENT_TID, "process.thread.id"},
+    /* what liblog adds where ECS has no key */
+    {EVENT_SEQ, "event.sequence"}, {EVENT_RUN_ID, "labels.run_id"}, {EVENT_PARENT_RUN_ID, "labels.parent_run_id"},
+    {EVENT_MARK, "labels.mark"}, {EVENT_DROPPED_COUNT, "labels.dropped_count"},
+    {EVENT_DROPPED_REASON, "labels.dropped_reason"}, {EVENT_DROPPED_LEVEL, "labels.dropped_level"},
+    {EVENT_TRUNCATED, "labels.truncated"}, {EVENT_COPY, "labels.copy"},
 };
 
 static const struct scan_format_key otel_keys[] = {
@@ -36,6 +41,13 @@ static const struct scan_format_key otel_keys[] = {
     {EVENT_TRACE_ID, "traceId"}, {EVENT_SPAN_ID, "spanId"},
     {EVENT_EXCEPTION_TYPE, "attributes.exception.type"}, {EVENT_EXCEPTION_MESSAGE, "attributes.exception.message"},
     {EVENT_ENDPOINT, "attributes.url.path"}, {EVENT_USER, "attributes.user.id"},
+    /* what liblog adds where OpenTelemetry has no name */
+    {EVENT_LOGGER, "scope.name"}, {EVENT_PID, "resource.process.pid"}, {EVENT_TID, "attributes.thread.id"},
+    {EVENT_RUN_ID, "attributes.run_id"}, {EVENT_PARENT_RUN_ID, "attributes.parent_run_id"},
+    {EVENT_SEQ, "attributes.seq"}, {EVENT_MARK, "attributes.mark"}, {EVENT_REQUEST_ID, "attributes.request_id"},
+    {EVENT_DROPPED_COUNT, "attributes.dropped.count"}, {EVENT_DROPPED_REASON, "attributes.dropped.reason"},
+    {EVENT_DROPPED_LEVEL, "attributes.dropped.level"}, {EVENT_EXCEPTION_CODE, "attributes.exception.code"},
+    {EVENT_TRUNCATED, "attributes.truncated"}, {EVENT_COPY, "attributes.copy"},
 };
 
 static const struct scan_format_key zap_keys[] = {

@@ -34,6 +34,14 @@ typedef enum ll_sync {
     LL_SYNC_ERROR = 2     /* an ERROR or CRITICAL, and all before it, when the call has returned */
 } ll_sync;
 
+/* How a record is written: docs/record.md. */
+typedef enum ll_format {
+    LL_FORMAT_JSON = 0,
+    LL_FORMAT_TEXT = 1, /* a line for a person; coloured at a terminal, unless NO_COLOR is set */
+    LL_FORMAT_ECS = 2,  /* Elastic Common Schema */
+    LL_FORMAT_OTEL = 3  /* OpenTelemetry's log data model */
+} ll_format;
+
 enum { LL_TEXT_SIZE = 256, LL_PATH_SIZE = 1024, LL_LEVELS_SIZE = 1024 };
 
 /* Every field has its LOG_ variable. Strings that are empty mean the default. The struct may grow at its end:
@@ -54,6 +62,7 @@ typedef struct ll_config {
     uint32_t stats;              /* LOG_STATS: 1 on, 0 off: no error statistics (stats.h) */
     ll_sync sync;                /* LOG_SYNC: never, interval, error */
     char redact[LL_LEVELS_SIZE]; /* LOG_REDACT: more keys whose values are not logged: "iban,card_number" */
+    ll_format format;            /* LOG_FORMAT: json, text, ecs, otel */
 } ll_config;
 
 /* Where the rings lie. */

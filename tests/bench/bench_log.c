@@ -4,8 +4,8 @@
  *
  *     bench_log [--quick] [--only PART] [--call] [FOLDER]
  *
- * FOLDER is where the logs go (default: $TMPDIR or /tmp). PART is one of bursts, alone, kinds, rates, off,
- * delay, idle, memory.
+ * FOLDER is where the logs go (default: $TMPDIR or /tmp). PART is one of bursts, alone, kinds, rates,
+ * layouts, off, delay, idle, memory.
  * --call makes 100,000 calls of ours and nothing else, for callgrind (instructions.sh).
  */
 #define _GNU_SOURCE /* pthread_setaffinity_np() */
@@ -302,6 +302,23 @@ static void compare_rates(int threads, double *ret_records_s)
     *ret_records_s = of[0].records_s;
 }
 
+static void part_layouts(void)
+{
+    const struct log_target *targets[] = {&log_target_ours, &log_target_text, &log_target_ecs,
+                                          &log_target_otel};
+    struct rate rounds[4][ROUNDS_MAX];
+    for (int r = 0; r < effort.rounds; r++)
+        for (int t = 0; t < 4; t++)
+            rounds[t][r] = rate_of(targets[t], 1);
+    printf("\n%-32s %12s %20s %10s\n", "layouts, 1 thread", "M records/s", "CPU s per M records",
+           "bytes each");
+    for (int t = 0; t < 4; t++) {
+        struct rate of = middle_rate(rounds[t]);
+        printf("  %-30s %12.2f %20.2f %10.0f\n", t ? targets[t]->name : "liblog, json", of.records_s / 1e6,
+               of.cpu_s_per_million, of.bytes_each);
+    }
+}
+
 /* --- a level that is off -------------------------------------------------------------------------------- */
 
 static double loop_ns(log_call *call)
@@ -474,8 +491,9 @@ static void part_off(void)
 static const struct {
     const char *name;
     void (*run)(void);
-} parts[] = {{"bursts", part_bursts}, {"alone", part_alone}, {"kinds", part_kinds}, {"rates", part_rates},
-             {"off", part_off},       {"delay", part_delay}, {"idle", part_idle},   {"memory", part_memory}};
+} parts[] = {{"bursts", part_bursts}, {"alone", part_alone},     {"kinds", part_kinds},
+             {"rates", part_rates},   {"layouts", part_layouts}, {"off", part_off},
+             {"delay", part_delay},   {"idle", part_idle},       {"memory", part_memory}};
 
 /* `name`: one of them, or NULL for all. */
 static void run_parts(const char *name)

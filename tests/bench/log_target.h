@@ -43,6 +43,7 @@ struct log_target {
 };
 
 extern const struct log_target log_target_ours;
+extern const struct log_target log_target_text, log_target_ecs, log_target_otel; /* ours, in another layout */
 extern const struct log_target log_target_spdlog;
 extern const struct log_target log_target_spdlog_async;
 

@@ -5,17 +5,38 @@
 #include <liblog/liblog.h>
 #include <stdio.h>
 
-static int open_ours(const char *path)
+static int open_as(const char *path, ll_format format)
 {
     ll_config config;
     ll_problem problem;
     ll_config_init(&config);
+    config.format = format;
     snprintf(config.file, sizeof config.file, "%s", path);
     snprintf(config.service, sizeof config.service, "checkout");
     if (ll_open(&config, &problem) == LL_OK)
         return 0;
     fprintf(stderr, "bench_log: %s\n", problem.text);
     return -1;
+}
+
+static int open_ours(const char *path)
+{
+    return open_as(path, LL_FORMAT_JSON);
+}
+
+static int open_text(const char *path)
+{
+    return open_as(path, LL_FORMAT_TEXT);
+}
+
+static int open_ecs(const char *path)
+{
+    return open_as(path, LL_FORMAT_ECS);
+}
+
+static int open_otel(const char *path)
+{
+    return open_as(path, LL_FORMAT_OTEL);
 }
 
 static uint64_t close_ours(void)
@@ -143,3 +164,6 @@ static const struct log_kind kinds[] = {
 };
 
 const struct log_target log_target_ours = {"liblog", open_ours, close_ours, info, disabled, kinds};
+const struct log_target log_target_text = {"liblog, text", open_text, close_ours, info, disabled, kinds};
+const struct log_target log_target_ecs = {"liblog, ecs", open_ecs, close_ours, info, disabled, kinds};
+const struct log_target log_target_otel = {"liblog, otel", open_otel, close_ours, info, disabled, kinds};
