@@ -17,8 +17,6 @@ static bool turned_compressed(struct tracked *tracked)
 static bool still_holds(struct tracked *tracked, uint64_t size)
 {
     struct source_evidence *evidence = &tracked->source.record.evidence;
-    char head[SOURCE_HEAD_BYTES_MAX];
-    struct source_hash hash;
 
     if (size < evidence->offset || size < evidence->head.size)
         return false;
@@ -27,12 +25,7 @@ static bool still_holds(struct tracked *tracked, uint64_t size)
     int fd = file_fd(&tracked->file);
     if (fd < 0)
         return false;
-    if (evidence->offset > 0)
-        return source_marker_stands(&tracked->source, fd);
-    if (file_pread(fd, head, evidence->head.size, 0) != (ssize_t)evidence->head.size)
-        return false;
-    source_hash_bytes(&hash, head, evidence->head.size);
-    return source_hash_equal(&hash, &evidence->head);
+    return source_bytes_stand(&tracked->source, fd);
 }
 
 /* Whether the file holds other bytes than its source, or fewer than were read. What cannot be read now is

@@ -94,6 +94,35 @@ static bool is_being_compressed(const struct tail *tail, const struct newcomer *
     return false;
 }
 
+static bool has_live_name(const char *path, const struct found_file *found)
+{
+    char live_name[FAMILY_NAME_MAX];
+    const char *name = strrchr(path, '/'), *family = strrchr(found->family, '/');
+
+    generation_of(slice_of(name ? name + 1 : path), live_name);
+    return strcmp(live_name, family ? family + 1 : found->family) == 0;
+}
+
+/* copytruncate's copy of a log that went on growing, and was read on, between the copy and the truncation: it
+ * ends before the source's position, so there is no marker to know it by. It begins as the source does, it is
+ * an older generation of the same log, and the log was truncated just now. The source that it is, or -1. */
+static int outrun_source(const struct tail *tail, const struct newcomer *n)
+{
+    const struct source_facts *facts = &n->probe->facts;
+
+    if (n->found->generation.kind == GENERATION_LIVE || n->probe->is_cut)
+        return -1;
+    for (int i = 0; i < n->candidate_count; i++) {
+        const struct known *known = &tail->known.items[n->candidates[i]];
+        const struct source_evidence *evidence = known_evidence(known);
+        const char *path = known->source ? known->source->record.path : known->path;
+        if (known->rewritten_at_look == tail->scan && !is_present(tail, known) && !evidence->compressed &&
+            (facts->compressed || facts->size <= evidence->offset) && has_live_name(path, n->found))
+            return n->candidates[i];
+    }
+    return -1;
+}
+
 static bool has_brother(const struct tail *tail, const struct found_file *found)
 {
     for (size_t i = 0; i < tail->source_count; i++)
@@ -216,6 +245,13 @@ static void move_to(struct tracked *tracked, struct newcomer *n, uint64_t offset
     tracked->source.changed = true;
 }
 
+static void set_position_max(struct source *source, uint64_t size)
+{
+    for (int lane = 0; lane < LANE_COUNT_MAX; lane++)
+        if (source->position[lane] > size)
+            source->position[lane] = size;
+}
+
 /* A power cut took bytes that had been read: what comes now follows those that are left. */
 static void roll_back(struct tracked *tracked, struct newcomer *n)
 {
@@ -224,9 +260,28 @@ static void roll_back(struct tracked *tracked, struct newcomer *n)
 
     source->counters.lost_bytes += source->record.evidence.offset - size;
     move_to(tracked, n, size);
-    for (int lane = 0; lane < LANE_COUNT_MAX; lane++)
-        if (source->position[lane] > size)
-            source->position[lane] = size;
+    set_position_max(source, size);
+}
+
+/* All that the file has was read, and what was read behind it is in no file any more: the source ends here.
+ */
+static int take_outrun(struct tail *tail, struct newcomer *n)
+{
+    struct known *known = &tail->known.items[n->known];
+    struct tracked *tracked = known->source ? tracked_of(known->source)
+                                            : tail_track(tail, n->known, n->found->input, n->found->path);
+    if (!tracked)
+        return -1;
+    struct source *source = &tracked->source;
+    uint64_t read = source->record.evidence.offset,
+             size = n->probe->unzip ? unzip_offset(n->probe->unzip) : n->probe->facts.size,
+             least = tail_least_position(source, tail->options.lane_count);
+    if (least < read)
+        source->counters.lost_bytes += read - (least > size ? least : size);
+    set_position_max(source, size);
+    move_to(tracked, n, size);
+    n->verdict = n->probe->facts.compressed ? SOURCE_REMEMBERED : SOURCE_SAME;
+    return give_file(tail, tracked, n);
 }
 
 static bool has_unread_rest(const struct newcomer *n, const struct source_evidence *evidence)
@@ -361,9 +416,11 @@ static int settle_unknown(struct tail *tail, struct newcomer *n)
 /* 1 when it is settled what the file is, 0 when a later pass must, -1 when memory ran out. */
 static int settle(struct tail *tail, struct newcomer *n, enum pass pass)
 {
-    const struct known *known = n->verdict == SOURCE_OTHER ? NULL : &tail->known.items[n->known];
+    struct known *known = n->verdict == SOURCE_OTHER ? NULL : &tail->known.items[n->known];
     bool same = n->verdict == SOURCE_SAME || n->verdict == SOURCE_REMEMBERED;
 
+    if (n->verdict == SOURCE_REWRITTEN)
+        known->rewritten_at_look = tail->scan;
     if (pass == PASS_SAME_INODE) {
         bool own = same && known_evidence(known)->inode == n->found->inode && !is_present(tail, known);
         return own ? (go_on(tail, n) < 0 ? -1 : 1) : 0;
@@ -376,6 +433,9 @@ static int settle(struct tail *tail, struct newcomer *n, enum pass pass)
         return go_on(tail, n) < 0 ? -1 : 1;
     if (pass == PASS_MOVED && known)
         return 0;
+    n->known = outrun_source(tail, n);
+    if (n->known >= 0)
+        return take_outrun(tail, n) < 0 ? -1 : 1;
     return settle_unknown(tail, n);
 }
 

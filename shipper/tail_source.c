@@ -39,7 +39,18 @@ void source_note_finished(struct source *source)
 
 /* ---- plain files ---- */
 
-bool source_marker_stands(const struct source *source, int fd)
+static bool head_stands(const struct source_evidence *evidence, int fd)
+{
+    char head[SOURCE_HEAD_BYTES_MAX];
+    struct source_hash hash;
+
+    if (file_pread(fd, head, evidence->head.size, 0) != (ssize_t)evidence->head.size)
+        return false;
+    source_hash_bytes(&hash, head, evidence->head.size);
+    return source_hash_equal(&hash, &evidence->head);
+}
+
+static bool marker_stands(const struct source *source, int fd)
 {
     const struct source_evidence *evidence = &source->record.evidence;
     const struct source_file *file = source->file;
@@ -55,6 +66,12 @@ bool source_marker_stands(const struct source *source, int fd)
         return memcmp(bytes, file->recent, size) == 0;
     source_hash_bytes(&hash, bytes, size);
     return source_hash_equal(&hash, &evidence->marker);
+}
+
+bool source_bytes_stand(const struct source *source, int fd)
+{
+    const struct source_evidence *evidence = &source->record.evidence;
+    return evidence->offset > 0 ? marker_stands(source, fd) : head_stands(evidence, fd);
 }
 
 /* Cannot be read now: told once for each reason. */
@@ -108,8 +125,9 @@ static int read_plain(struct source *source, uint64_t offset, void *memory, size
         return set_broken(source, (int)-got, ret_end, ret_problem);
     if (offset == 0 && unzip_knows(memory, (size_t)got))
         return set_suspicious(source, offset, ret_size, ret_end);
-    /* After the read, so that what was written over between the look and now is not taken for the rest. */
-    if (offset == evidence->offset && !source_marker_stands(source, fd))
+    /* After the read, so that what was written over between the look and now is not taken for the source's.
+     */
+    if (!source_bytes_stand(source, fd))
         return set_suspicious(source, offset, ret_size, ret_end);
     uint64_t end = offset + (uint64_t)got;
     file->broken = file->told = ERR_NONE;
@@ -176,8 +194,7 @@ static int end_of_unzipped(struct source *source, enum unzip_state state, enum s
         break;
     }
     source_note_finished(source);
-    if (!file->unlinked)
-        file_close(file); /* nothing more to read: frees the decompressor's memory */
+    file_end_unzip(file);
     return 0;
 }
 

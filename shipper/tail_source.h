@@ -5,9 +5,9 @@
 #include "tail.h"
 #include "tail_file.h"
 
-/* Whether the bytes before the statistics' position in this plain file are still those that were read;
- * without a marker nothing speaks against it. */
-bool source_marker_stands(const struct source *source, int fd);
+/* Whether the bytes of this plain file are still the source's: those before the statistics' position (without
+ * a marker nothing speaks against it), or its head while nothing was read. */
+bool source_bytes_stand(const struct source *source, int fd);
 
 /* When the statistics have reached the end of all that can ever come, that is remembered in the evidence, so
  * that the file is not read again at the next start. */
