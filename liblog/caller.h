@@ -11,8 +11,7 @@
 #include <liblog/context.h>
 
 struct caller_request {
-    uint32_t size; /* of `packed`, a multiple of 8 */
-    char packed[FRAME_CONTEXT_BYTES_MAX];
+    struct frame_context_bytes packed;
     char request_id[LL_REQUEST_TEXT_BYTES_MAX + 1];
     char traceparent[LL_TRACEPARENT_SIZE]; /* "" when not traced */
 };
@@ -42,14 +41,17 @@ static inline struct caller *caller_mine(void)
     return __builtin_expect(caller != NULL, 1) ? caller : caller_make();
 }
 
+static inline bool caller_has_rings_of(const struct caller *caller, const struct instance *instance)
+{
+    return __builtin_expect(instance && caller->instance == instance && caller->epoch == instance->epoch, 1);
+}
+
 /* The instance with a ring of this thread, or NULL: not open, or no ring to be had (then counted as dropped).
  * Between enter and leave. */
 static inline struct instance *caller_instance(struct caller *caller)
 {
     struct instance *instance = instance_current();
-    if (__builtin_expect(instance && caller->instance == instance && caller->epoch == instance->epoch, 1))
-        return instance;
-    return caller_attach(caller);
+    return caller_has_rings_of(caller, instance) ? instance : caller_attach(caller);
 }
 
 static inline uint32_t caller_enter(struct caller *caller)
