@@ -54,6 +54,15 @@ static void reopen_end(struct tracked *tracked, bool shrunk)
         file_close(&tracked->file);
 }
 
+/* What cannot be read now is read with the next bytes. */
+static void renew_head(struct tracked *tracked, uint64_t size)
+{
+    int fd = file_fd(&tracked->file);
+
+    if (fd >= 0)
+        source_renew_head(&tracked->source, fd, size);
+}
+
 void tail_check_status(struct tail *tail, struct tracked *tracked, uint64_t size, int64_t modified_ns)
 {
     struct source *source = &tracked->source;
@@ -74,6 +83,8 @@ void tail_check_status(struct tail *tail, struct tracked *tracked, uint64_t size
         reopen_end(tracked, size < evidence->size);
     if (!evidence->compressed && size > evidence->offset)
         evidence->finished = false;
+    if (!evidence->compressed && evidence->head.size < SOURCE_HEAD_BYTES_MAX)
+        renew_head(tracked, size);
     if (!evidence->compressed && size < evidence->size) /* cut off behind what was read */
         source->counters.lost_bytes += evidence->size - size;
     evidence->size = size;

@@ -338,8 +338,7 @@ void evidence_refresh(struct source_evidence *evidence, const struct source_fact
     evidence->size = facts->size;
     evidence->compressed = facts->compressed;
     evidence->gone_ns = 0;
-    if (facts->head.size > evidence->head.size)
-        source_hash_bytes(&evidence->head, facts->head.data, (uint32_t)facts->head.size);
+    source_renew_beginning(evidence, facts->head.data, facts->head.size);
 }
 
 void evidence_begin(struct source_evidence *ret_evidence, const struct source_facts *facts)

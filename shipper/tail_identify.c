@@ -24,6 +24,11 @@ struct newcomer {
     int known; /* which, unless the verdict is SOURCE_OTHER */
 };
 
+static const char *path_of(const struct known *known)
+{
+    return known->source ? known->source->record.path : known->path;
+}
+
 static bool is_present(const struct tail *tail, const struct known *known)
 {
     return known->seen_at_look == tail->scan;
@@ -47,10 +52,9 @@ static bool is_known_copy(struct tail *tail, const struct found_file *found)
 }
 
 /* Without memory for it, the file is only compared again at the next scan. */
-static void remember_copy(struct tail *tail, const struct newcomer *n, int known)
+static void remember_copy(struct tail *tail, uint64_t device, uint64_t inode, uint64_t size,
+                          int64_t modified_ns, int known)
 {
-    const struct found_file *found = n->found;
-
     if (tail->copy_count == tail->copy_capacity) {
         int capacity = tail->copy_capacity ? 2 * tail->copy_capacity : 16;
         void *grown = capacity > TAIL_COPIES_MAX
@@ -61,11 +65,14 @@ static void remember_copy(struct tail *tail, const struct newcomer *n, int known
         tail->copies = grown;
         tail->copy_capacity = capacity;
     }
-    tail->copies[tail->copy_count++] = (struct copy){.device = found->device,
-                                                     .inode = found->inode,
-                                                     .size = found->size,
-                                                     .modified_ns = found->modified_ns,
-                                                     .known = known};
+    tail->copies[tail->copy_count++] = (struct copy){
+        .device = device, .inode = inode, .size = size, .modified_ns = modified_ns, .known = known};
+}
+
+static void remember_newcomer(struct tail *tail, const struct newcomer *n, int known)
+{
+    const struct found_file *found = n->found;
+    remember_copy(tail, found->device, found->inode, found->size, found->modified_ns, known);
 }
 
 /* app.log.1.gz beside app.log.1, with the same head: gzip (or zstd) is at work, or has kept its input. Read
@@ -74,8 +81,7 @@ static int plain_sibling(const struct tail *tail, const struct newcomer *n)
 {
     for (int i = 0; i < n->candidate_count; i++) {
         const struct known *known = &tail->known.items[n->candidates[i]];
-        const char *other = known->source ? known->source->record.path : "";
-        if (name_is_compressed(n->found->path, other) && is_present(tail, known))
+        if (name_is_compressed(n->found->path, path_of(known)) && is_present(tail, known))
             return n->candidates[i];
     }
     return -1;
@@ -103,21 +109,84 @@ static bool has_live_name(const char *path, const struct found_file *found)
     return strcmp(live_name, family ? family + 1 : found->family) == 0;
 }
 
-/* copytruncate's copy of a log that went on growing, and was read on, between the copy and the truncation: it
- * ends before the source's position, so there is no marker to know it by. It begins as the source does, it is
- * an older generation of the same log, and the log was truncated just now. The source that it is, or -1. */
+/* Whether the file begins as the source does; by the first few bytes where it is shorter than the source's
+ * head. */
+static bool is_beginning_of(const struct newcomer *n, const struct source_evidence *evidence)
+{
+    const struct slice head = n->probe->facts.head;
+    const struct source_hash *known = evidence->head.size <= head.size ? &evidence->head : &evidence->start;
+    struct source_hash hash;
+
+    if (known->size == 0 || known->size > head.size)
+        return false;
+    source_hash_bytes(&hash, head.data, known->size);
+    return source_hash_equal(&hash, known);
+}
+
+/* copytruncate's copy of a log that its marker does not tell: the log went on growing and was read on between
+ * the copy and the truncation, so that the copy ends before the source's position; or nothing was read yet;
+ * or the copy is shorter than the source's head. It begins as the source does, it is an older generation of
+ * the same log, and the log was truncated just now. The source that it is, or -1. */
 static int outrun_source(const struct tail *tail, const struct newcomer *n)
 {
-    const struct source_facts *facts = &n->probe->facts;
-
     if (n->found->generation.kind == GENERATION_LIVE || n->probe->is_cut)
+        return -1;
+    for (int i = 0; i < tail->rewritten_count; i++) {
+        const struct known *known = &tail->known.items[tail->rewritten[i]];
+        const struct source_evidence *evidence = known_evidence(known);
+        if (!is_present(tail, known) && !evidence->compressed && evidence->inode != n->found->inode &&
+            has_live_name(path_of(known), n->found) && is_beginning_of(n, evidence))
+            return tail->rewritten[i];
+    }
+    return -1;
+}
+
+/* The last bytes of the smaller file are in the other one at the same place. */
+static bool ends_within(int fd, uint64_t size, int other_fd, uint64_t other_size)
+{
+    enum { COMPARED_BYTES = 4096 };
+    char here[COMPARED_BYTES], there[COMPARED_BYTES];
+    size_t compared = size < COMPARED_BYTES ? (size_t)size : COMPARED_BYTES;
+    ssize_t want = (ssize_t)compared;
+
+    return size > 0 && size <= other_size && file_pread(fd, here, compared, size - compared) == want &&
+           file_pread(other_fd, there, compared, size - compared) == want &&
+           memcmp(here, there, compared) == 0;
+}
+
+/* A copy of a file that is still at hand, told by its very bytes, whatever was read of it: copytruncate at
+ * work, or a log that was moved to another file system and deleted here. The source, or -1. */
+static int original_of(const struct tail *tail, const struct newcomer *n)
+{
+    if (n->found->generation.kind == GENERATION_LIVE || n->probe->facts.compressed)
         return -1;
     for (int i = 0; i < n->candidate_count; i++) {
         const struct known *known = &tail->known.items[n->candidates[i]];
-        const struct source_evidence *evidence = known_evidence(known);
-        const char *path = known->source ? known->source->record.path : known->path;
-        if (known->rewritten_at_look == tail->scan && !is_present(tail, known) && !evidence->compressed &&
-            (facts->compressed || facts->size <= evidence->offset) && has_live_name(path, n->found))
+        struct tracked *tracked = known->source ? tracked_of(known->source) : NULL;
+        if (!tracked || tracked->rewritten || tracked->file.lost || tracked->file.inode == n->found->inode ||
+            known_evidence(known)->compressed || !has_live_name(path_of(known), n->found))
+            continue;
+        int fd = file_fd(&tracked->file);
+        if (fd >= 0 && ends_within(n->probe->fd, n->probe->facts.size, fd, known_evidence(known)->size))
+            return n->candidates[i];
+    }
+    return -1;
+}
+
+/* The live file, met together with copytruncate's copy of it, which was looked at first and taken for a
+ * source. The source, or -1. */
+static int copied_before_met(const struct tail *tail, const struct newcomer *n)
+{
+    if (n->found->generation.kind != GENERATION_LIVE || n->probe->facts.compressed)
+        return -1;
+    for (int i = 0; i < n->candidate_count; i++) {
+        const struct known *known = &tail->known.items[n->candidates[i]];
+        struct tracked *tracked = known->source ? tracked_of(known->source) : NULL;
+        if (!tracked || !tracked->source.is_new || known_evidence(known)->offset > 0 ||
+            known_evidence(known)->compressed || !has_live_name(path_of(known), n->found))
+            continue;
+        int fd = file_fd(&tracked->file);
+        if (fd >= 0 && ends_within(fd, known_evidence(known)->size, n->probe->fd, n->probe->facts.size))
             return n->candidates[i];
     }
     return -1;
@@ -215,10 +284,11 @@ static int give_file(struct tail *tail, struct tracked *tracked, struct newcomer
     file->grown_ns = facts->modified_ns < tail->now_ns ? facts->modified_ns : tail->now_ns;
     file->missing = 0;
     tracked->watch_id = -1;
-    if (n->verdict == SOURCE_REMEMBERED)
-        file_close(file);
-    else
-        file_adopt(file, take_fd(&n->probe->fd), take_pointer(n->probe->unzip));
+    if (n->verdict == SOURCE_REMEMBERED) { /* an output may still want it */
+        unzip_free(n->probe->unzip);
+        n->probe->unzip = NULL;
+    }
+    file_adopt(file, take_fd(&n->probe->fd), take_pointer(n->probe->unzip));
     if (file->is_link)
         tail_watch_alone(tail, tracked);
     tracked->seen = true;
@@ -274,13 +344,51 @@ static int take_outrun(struct tail *tail, struct newcomer *n)
         return -1;
     struct source *source = &tracked->source;
     uint64_t read = source->record.evidence.offset,
-             size = n->probe->unzip ? unzip_offset(n->probe->unzip) : n->probe->facts.size,
-             least = tail_least_position(source, tail->options.lane_count);
+             end = n->probe->unzip ? unzip_offset(n->probe->unzip) : n->probe->facts.size,
+             size = end < read ? end : read, least = tail_least_position(source, tail->options.lane_count);
     if (least < read)
         source->counters.lost_bytes += read - (least > size ? least : size);
-    set_position_max(source, size);
+    if (!n->probe->facts.compressed || read > 0)
+        set_position_max(source, end);
     move_to(tracked, n, size);
-    n->verdict = n->probe->facts.compressed ? SOURCE_REMEMBERED : SOURCE_SAME;
+    n->verdict = n->probe->facts.compressed && read > 0 ? SOURCE_REMEMBERED : SOURCE_SAME;
+    return give_file(tail, tracked, n);
+}
+
+static bool is_read_by_all(const struct tail *tail, const struct source *source)
+{
+    for (int lane = 0; lane == 0 || lane < tail->options.lane_count; lane++)
+        if (source_unread_bytes(source, lane) > 0)
+            return false;
+    return true;
+}
+
+/* While the original has a name, the copy is passed over. When it was deleted, somebody may still write to
+ * it, and it may have more than the copy: so it is read to its end, and only when nothing came for a while
+ * the source moves to the copy. That is before it is finished, and forgotten. */
+static int settle_original(struct tail *tail, struct newcomer *n)
+{
+    const struct tracked *original = tracked_of(tail->known.items[n->known].source);
+    bool quiet = tail->now_ns - original->file.grown_ns >= FILE_QUIET_NS / 2;
+
+    if (is_present(tail, &tail->known.items[n->known])) {
+        remember_newcomer(tail, n, n->known);
+        return 0;
+    }
+    if (quiet && is_read_by_all(tail, &original->source))
+        return take_outrun(tail, n);
+    tail_scan_within(tail, FILE_QUIET_NS / 5);
+    return 0;
+}
+
+/* The source is in the live file, and the file that it was met in is the copy. */
+static int swap_with_copy(struct tail *tail, struct newcomer *n)
+{
+    struct tracked *tracked = tracked_of(tail->known.items[n->known].source);
+    const struct source_evidence *evidence = &tracked->source.record.evidence;
+
+    remember_copy(tail, evidence->device, evidence->inode, evidence->size, evidence->modified_ns, n->known);
+    n->verdict = SOURCE_SAME;
     return give_file(tail, tracked, n);
 }
 
@@ -318,7 +426,7 @@ static bool family_is_known(const struct tail *tail, const struct found_file *fo
 
     for (int i = 0; i < tail->known.count; i++) {
         const struct known *known = &tail->known.items[i];
-        const char *path = known->source ? known->source->record.path : known->path;
+        const char *path = path_of(known);
         if (!path || (known->source && known->source->is_new) ||
             strncmp(path, found->family, folder_size) != 0 || strchr(path + folder_size, '/'))
             continue;
@@ -401,7 +509,7 @@ static int settle_unknown(struct tail *tail, struct newcomer *n)
     int sibling = plain_sibling(tail, n);
 
     if (sibling >= 0) {
-        remember_copy(tail, n, sibling);
+        remember_newcomer(tail, n, sibling);
         return 1;
     }
     if (n->found->rest_only)
@@ -416,17 +524,18 @@ static int settle_unknown(struct tail *tail, struct newcomer *n)
 /* 1 when it is settled what the file is, 0 when a later pass must, -1 when memory ran out. */
 static int settle(struct tail *tail, struct newcomer *n, enum pass pass)
 {
-    struct known *known = n->verdict == SOURCE_OTHER ? NULL : &tail->known.items[n->known];
+    const struct known *known = n->verdict == SOURCE_OTHER ? NULL : &tail->known.items[n->known];
     bool same = n->verdict == SOURCE_SAME || n->verdict == SOURCE_REMEMBERED;
 
-    if (n->verdict == SOURCE_REWRITTEN)
-        known->rewritten_at_look = tail->scan;
+    if (n->verdict == SOURCE_REWRITTEN && pass == PASS_SAME_INODE &&
+        tail->rewritten_count < TAIL_REWRITTEN_MAX)
+        tail->rewritten[tail->rewritten_count++] = n->known;
     if (pass == PASS_SAME_INODE) {
         bool own = same && known_evidence(known)->inode == n->found->inode && !is_present(tail, known);
         return own ? (go_on(tail, n) < 0 ? -1 : 1) : 0;
     }
     if (same && is_present(tail, known)) {
-        remember_copy(tail, n, n->known);
+        remember_newcomer(tail, n, n->known);
         return 1;
     }
     if (same || (pass == PASS_REST && n->verdict == SOURCE_ROLLED_BACK && !is_present(tail, known)))
@@ -436,6 +545,12 @@ static int settle(struct tail *tail, struct newcomer *n, enum pass pass)
     n->known = outrun_source(tail, n);
     if (n->known >= 0)
         return take_outrun(tail, n) < 0 ? -1 : 1;
+    n->known = copied_before_met(tail, n);
+    if (n->known >= 0)
+        return swap_with_copy(tail, n) < 0 ? -1 : 1;
+    n->known = original_of(tail, n);
+    if (n->known >= 0)
+        return settle_original(tail, n) < 0 ? -1 : 1;
     return settle_unknown(tail, n);
 }
 
@@ -494,6 +609,7 @@ int tail_identify(struct tail *tail, const struct found_file *const *files, size
     _cleanup_free_ bool *settled = calloc(count + 1, sizeof(*settled));
     int result = settled ? 0 : -1;
 
+    tail->rewritten_count = 0;
     for (int pass = 0; pass < PASS_COUNT && result >= 0; pass++)
         for (size_t i = 0; i < count && result >= 0; i++)
             if (!settled[i]) {

@@ -52,7 +52,7 @@ struct told {
     uint64_t look; /* the last scan that met it */
 };
 
-enum { TAIL_TOLD_MAX = 1000, TAIL_COPIES_MAX = 100000 };
+enum { TAIL_TOLD_MAX = 1000, TAIL_COPIES_MAX = 100000, TAIL_REWRITTEN_MAX = 1000 };
 
 struct tail {
     struct tail_options options;
@@ -67,6 +67,10 @@ struct tail {
 
     struct copy *copies;
     int copy_count, copy_capacity;
+
+    int rewritten[TAIL_REWRITTEN_MAX]; /* indexes of known sources in whose files this scan found other bytes
+                                        */
+    int rewritten_count;
 
     struct told *told;
     int told_count;

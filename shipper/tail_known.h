@@ -10,12 +10,11 @@
 struct known {
     struct source_evidence evidence; /* while `source` is NULL */
     char id[UUID_TEXT_SIZE + 1];
-    char *path;                 /* while `source` is NULL; NULL as well: forgotten */
-    struct source *source;      /* tailed now; borrowed */
-    uint64_t seen_at_look;      /* number of the look that last saw its bytes in a file */
-    uint64_t rewritten_at_look; /* number of the scan that found other bytes in its file */
-    bool retired;               /* read and dropped: its file is passed over while it stays as it is */
-    bool elsewhere;             /* no input finds its path, so nothing can be said of it */
+    char *path;            /* while `source` is NULL; NULL as well: forgotten */
+    struct source *source; /* tailed now; borrowed */
+    uint64_t seen_at_look; /* number of the look that last saw its bytes in a file */
+    bool retired;          /* read and dropped: its file is passed over while it stays as it is */
+    bool elsewhere;        /* no input finds its path, so nothing can be said of it */
     /* the chains of the indexes */
     int next_by_inode, next_by_head;
     uint64_t indexed_inode;

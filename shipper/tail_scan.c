@@ -106,8 +106,11 @@ static void note_present(struct tail *tail)
     struct stat st;
 
     for (size_t i = 0; i < tail->source_count; i++) {
-        const struct tracked *tracked = tail->sources[i];
-        if (!tracked->seen && tracked->file.fd >= 0 && fstat(tracked->file.fd, &st) == 0 && st.st_nlink > 0)
+        struct tracked *tracked = tail->sources[i];
+        if (tracked->seen || tracked->file.fd < 0 || fstat(tracked->file.fd, &st) < 0)
+            continue;
+        tracked->file.unlinked = st.st_nlink == 0;
+        if (st.st_nlink > 0)
             tail->known.items[tracked->known].seen_at_look = tail->scan;
     }
 }

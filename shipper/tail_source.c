@@ -106,6 +106,16 @@ static int set_suspicious(struct source *source, uint64_t offset, size_t *ret_si
     return 0;
 }
 
+void source_renew_head(struct source *source, int fd, uint64_t end)
+{
+    struct source_evidence *evidence = &source->record.evidence;
+    char head[SOURCE_HEAD_BYTES_MAX];
+    uint64_t want = end < sizeof(head) ? end : sizeof(head);
+
+    if (evidence->head.size < want && file_pread(fd, head, (size_t)want, 0) == (ssize_t)want)
+        source->changed |= source_renew_beginning(evidence, head, (size_t)want);
+}
+
 static int read_plain(struct source *source, uint64_t offset, void *memory, size_t size, size_t *ret_size,
                       enum source_end *ret_end, struct problem *ret_problem)
 {
@@ -130,6 +140,7 @@ static int read_plain(struct source *source, uint64_t offset, void *memory, size
     if (!source_bytes_stand(source, fd))
         return set_suspicious(source, offset, ret_size, ret_end);
     uint64_t end = offset + (uint64_t)got;
+    source_renew_head(source, fd, end);
     file->broken = file->told = ERR_NONE;
     if (end > evidence->size)
         evidence->size = end;
@@ -289,27 +300,12 @@ static void renew_marker(struct source *source, uint64_t offset, struct slice re
     source_hash_bytes(&evidence->marker, file->recent, file->recent_size);
 }
 
-/* A file that was short when it was found has more of a head now. */
-static void renew_head(struct source *source)
-{
-    struct source_evidence *evidence = &source->record.evidence;
-    char head[SOURCE_HEAD_BYTES_MAX];
-    uint64_t want = evidence->offset < sizeof(head) ? evidence->offset : sizeof(head);
-
-    if (evidence->compressed || evidence->head.size >= want || source->file->fd < 0)
-        return;
-    if (file_pread(source->file->fd, head, (size_t)want, 0) == (ssize_t)want)
-        source_hash_bytes(&evidence->head, head, (uint32_t)want);
-}
-
 void source_moved(struct source *source, uint64_t offset, struct slice recent)
 {
     assert(recent.size <= offset);
     source->changed = true;
     renew_marker(source, offset, recent);
     source->record.evidence.offset = offset;
-    if (!source->file)
-        return;
-    renew_head(source);
-    source_note_finished(source);
+    if (source->file)
+        source_note_finished(source);
 }

@@ -198,6 +198,16 @@ static void pause_for_reader(void *context)
 
 /* ---- the world's steps ---- */
 
+/* Nobody writes before the reader has seen it: what is written then cannot be told from what was there. */
+static void roll_back(struct model *model)
+{
+    tell(model, "roll back\n");
+    world_roll_back(&model->world);
+    if (!runs(model))
+        start(model);
+    look(model);
+}
+
 static void step_world(struct model *model)
 {
     struct world *world = &model->world;
@@ -225,8 +235,7 @@ static void step_world(struct model *model)
         tell(model, "truncate\n");
         world_truncate(world);
     } else if (what < 86) {
-        tell(model, "roll back\n");
-        world_roll_back(world);
+        roll_back(model);
     } else if (what < 94) {
         tell(model, "compress\n");
         world_compress(world);
@@ -274,7 +283,7 @@ static size_t check_line(struct model *model, int lane, const char *data, size_t
     world_line_text(&model->world, number, text);
     size_t want = (size_t)line->written < size ? (size_t)line->written : size;
     if (memcmp(data, text, want) != 0 || (want < (size_t)line->written && want < size))
-        fail(model, "lane %d read line %d otherwise than it was written", lane, number);
+        fail(model, "lane %d read line %d otherwise than it was written: %.40s", lane, number, data);
     if (want < (size_t)line->written)
         fail(model, "lane %d read line %d only to byte %zu of %d", lane, number, want, line->written);
     if (model->read_by[lane][number]++ > 0)
@@ -320,6 +329,9 @@ static void check(struct model *model)
     for (int lane = 0; lane < READER_LANES; lane++)
         check_lane(model, lane);
     uint64_t most = lost_bytes_max(model);
+    /* There the file is gone before its copy is known, and what was unread of it counts as lost. */
+    if (model->world.style == STYLE_OTHER_DEVICE)
+        return;
     if (model->reader.lost_bytes > most)
         fail(model, "%llu bytes are counted as lost, at most %llu were",
              (unsigned long long)model->reader.lost_bytes, (unsigned long long)most);
@@ -365,10 +377,6 @@ static void make_old_folder(const struct model *model, char other[static 64])
 
 static void run_steps(struct model *model)
 {
-    static char live[] = "*.log", older[] = "old/*.log";
-    char *const patterns[] = {live, older};
-
-    reader_init(&model->reader, wall_ns(), patterns, 2);
     world_write(&model->world, 1);
     for (int step = 0; step < model->options->steps && model->world.line_count < WORLD_LINES_MAX / 2 &&
                        model->world.file_count < WORLD_FILES_MAX - 4;
@@ -383,6 +391,8 @@ static void run_steps(struct model *model)
 static bool run_seed(const struct options *options, long seed)
 {
     static struct model model;
+    static char live[] = "*.log", older[] = "old/*.log";
+    char *const patterns[] = {live, older};
     char folder[] = "/tmp/model-tail-XXXXXX", other[64];
 
     memset(&model, 0, sizeof(model));
@@ -393,7 +403,9 @@ static bool run_seed(const struct options *options, long seed)
         perror(folder);
         abort();
     }
-    world_init(&model.world, &model.chance, (enum world_style)below(&model, STYLE_COUNT));
+    reader_init(&model.reader, wall_ns(), patterns, 2);
+    world_init(&model.world, &model.chance, (enum world_style)below(&model, STYLE_COUNT),
+               &model.reader.now_ns);
     model.world.pause = pause_for_reader;
     model.world.pause_context = &model;
     make_old_folder(&model, other);

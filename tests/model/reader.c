@@ -116,6 +116,8 @@ void reader_look(struct reader *reader)
 
 /* ---- reading ---- */
 
+/* An output is never ahead of the statistics: it is given what they were given, or less. */
+
 static void take_bytes(struct reader_bytes *bytes, const char *data, size_t size)
 {
     bytes->data = realloc(bytes->data, bytes->size + size + 1);
@@ -158,10 +160,16 @@ static bool read_source(struct reader *reader, struct source *source, int lane, 
 
     for (; pieces > 0 && end == SOURCE_MORE && taken > 0; pieces--) {
         struct problem problem = {0};
-        int result = source_read(source, source->position[lane], piece, piece_bytes, &size, &end, &problem);
+        uint64_t room =
+            lane == LANE_STATS ? piece_bytes : source->position[LANE_STATS] - source->position[lane];
+        size_t want = room < piece_bytes ? (size_t)room : piece_bytes;
+        if (want == 0)
+            break;
+        int result = source_read(source, source->position[lane], piece, want, &size, &end, &problem);
         must(result == 0, "source_read");
         if (problem.error)
             take_problem(reader, &problem);
+        taken = 0;
         bool at_end = end == SOURCE_FINISHED || end == SOURCE_BROKEN;
         taken = take_lines(reader, source, lane, piece, size, at_end);
         moved |= taken > 0;

@@ -10,6 +10,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
+enum { HEAD_BYTES_MAX = 1024 };
+
 static void must(bool condition, const char *what)
 {
     if (condition)
@@ -29,11 +31,12 @@ static void pause_here(struct world *world)
         world->pause(world->pause_context);
 }
 
-void world_init(struct world *world, struct chance *chance, enum world_style style)
+void world_init(struct world *world, struct chance *chance, enum world_style style, const int64_t *now_ns)
 {
     memset(world, 0, sizeof(*world));
     world->chance = chance;
     world->style = style;
+    world->now_ns = now_ns;
     world->live = world->current = world->partial = world->fd = -1;
 }
 
@@ -43,6 +46,23 @@ void world_release(struct world *world)
         close(world->fd);
     for (int i = 0; i < world->file_count; i++)
         free(world->files[i].lines);
+}
+
+static void set_time(struct world *world, int fd)
+{
+    struct timespec now = {.tv_sec = *world->now_ns / 1000000000, .tv_nsec = *world->now_ns % 1000000000};
+    struct timespec times[2] = {now, now};
+
+    must(futimens(fd, times) == 0, "futimens");
+}
+
+static void truncate_file(struct world *world, const char *path, off_t size)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    must(fd >= 0 && ftruncate(fd, size) == 0, "truncate");
+    set_time(world, fd);
+    close(fd);
 }
 
 /* ---- lines ---- */
@@ -81,6 +101,7 @@ static void put(struct world *world, int number, int size)
     must(write(world->fd, text + line->written, (size_t)(size - line->written)) == size - line->written,
          "write");
     line->written = size;
+    set_time(world, world->fd);
 }
 
 void world_end_line(struct world *world)
@@ -109,8 +130,12 @@ void world_begin_line(struct world *world)
     world->partial = number;
 }
 
+/* In the live file the next program would go on in the same row; that tears two lines, and tells nothing of
+ * the tail. */
 void world_crash(struct world *world)
 {
+    if (world->current == world->live)
+        world_end_line(world);
     world->partial = -1;
     if (world->fd >= 0)
         close(world->fd);
@@ -137,6 +162,8 @@ void world_reopen(struct world *world)
     world_crash(world);
     world->fd = open("app.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     must(world->fd >= 0, "open app.log");
+    if (world->live < 0)
+        set_time(world, world->fd);
     if (world->live < 0)
         world->live = new_file(world, "app.log", world->next_stream++);
     world->current = world->live;
@@ -214,7 +241,7 @@ static void add_older(struct world *world, int file)
     world->older_count++;
 }
 
-static void copy_bytes(const char *from, const char *to)
+static void copy_bytes(struct world *world, const char *from, const char *to)
 {
     static char bytes[4 << 20];
     int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
@@ -222,6 +249,7 @@ static void copy_bytes(const char *from, const char *to)
 
     must(in >= 0 && out >= 0 && size >= 0 && size < (ssize_t)sizeof(bytes), "copy");
     must(write(out, bytes, (size_t)size) == size, "copy");
+    set_time(world, out);
     close(in);
     close(out);
 }
@@ -229,7 +257,7 @@ static void copy_bytes(const char *from, const char *to)
 /* A file with the same lines under another name. */
 static int copy_file(struct world *world, int from, const char *path)
 {
-    copy_bytes(world->files[from].path, path);
+    copy_bytes(world, world->files[from].path, path);
     int copy = new_file(world, path, world->files[from].stream);
     struct world_file *file = &world->files[copy];
     file->count = world->files[from].count;
@@ -253,7 +281,7 @@ static void copytruncate(struct world *world)
         world_write(world, 1 + (int)chance_below(world->chance, 3));
     pause_here(world);
     struct world_file *live = &world->files[world->live];
-    must(truncate(live->path, 0) == 0, "truncate");
+    truncate_file(world, live->path, 0);
     destroy(world, live, 0);
     live->stream = world->next_stream++;
 }
@@ -300,12 +328,12 @@ void world_truncate(struct world *world)
         return;
     world_end_line(world);
     struct world_file *live = &world->files[world->live];
-    must(truncate(live->path, 0) == 0, "truncate");
+    truncate_file(world, live->path, 0);
     destroy(world, live, 0);
     live->stream = world->next_stream++;
 }
 
-/* To the end of a line, as after a power cut. */
+/* To the end of a line, as after a power cut; not into the head, by which the file is known. */
 void world_roll_back(struct world *world)
 {
     off_t size = 0;
@@ -315,9 +343,11 @@ void world_roll_back(struct world *world)
     world_end_line(world);
     struct world_file *live = &world->files[world->live];
     int keep = 1 + (int)chance_below(world->chance, (uint64_t)live->count - 1);
-    for (int i = 0; i < keep; i++)
+    for (int i = 0; i < live->count && (i < keep || size < HEAD_BYTES_MAX); i++) {
         size += world->lines[live->lines[i]].written;
-    must(truncate(live->path, size) == 0, "truncate");
+        keep = i < keep ? keep : i + 1;
+    }
+    truncate_file(world, live->path, size);
     destroy(world, live, keep);
 }
 
@@ -369,6 +399,7 @@ void world_compress(struct world *world)
     size_t packed_size = pack(zstd, bytes, (size_t)size, packed, sizeof(packed)), half = packed_size / 2;
     int out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     must(out >= 0 && write(out, packed, half) == (ssize_t)half, "compress");
+    set_time(world, out);
     pause_here(world);
     must(write(out, packed + half, packed_size - half) == (ssize_t)(packed_size - half), "compress");
     struct timespec times[2] = {st.st_atim, st.st_mtim};

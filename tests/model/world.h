@@ -60,13 +60,14 @@ struct world {
     int fd;      /* its descriptor */
     int partial; /* number of the line that it is in the midst of; -1 */
     int next_stream, next_date;
+    const int64_t *now_ns; /* the reader's clock; the files' times are by it, too */
     bool reader_runs;
     /* What the reader may do in the midst of an operation. */
     void (*pause)(void *context);
     void *pause_context;
 };
 
-void world_init(struct world *world, struct chance *chance, enum world_style style);
+void world_init(struct world *world, struct chance *chance, enum world_style style, const int64_t *now_ns);
 void world_release(struct world *world); /* the files stay */
 
 /* The text of a line, with its newline; the same for a number always. */
