@@ -75,7 +75,7 @@ void tail_check_status(struct tail *tail, struct tracked *tracked, uint64_t size
         return;
     file->suspicious = false;
     tracked->rewritten = is_rewritten(tail, tracked, size);
-    if (tracked->rewritten)
+    if (tracked->rewritten || file->suspicious) /* what these bytes are is not known (yet) */
         return;
     if (written)
         file->grown_ns = tail->now_ns;

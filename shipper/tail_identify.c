@@ -11,6 +11,7 @@
 #include "liblog/base/cleanup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 enum pass { PASS_SAME_INODE, PASS_MOVED, PASS_REST, PASS_COUNT };
 
@@ -92,9 +93,9 @@ static bool is_being_compressed(const struct tail *tail, const struct newcomer *
 {
     if (!n->probe->is_cut || n->probe->facts.head.size > 0)
         return false;
-    for (size_t i = 0; i < tail->source_count; i++) {
-        const struct tracked *tracked = tail->sources[i];
-        if (tracked->seen && name_is_compressed(n->found->path, tracked->source.record.path))
+    for (int i = 0; i < tail->known.count; i++) {
+        const struct known *known = &tail->known.items[i];
+        if (is_present(tail, known) && name_is_compressed(n->found->path, path_of(known)))
             return true;
     }
     return false;
@@ -154,11 +155,28 @@ static bool ends_within(int fd, uint64_t size, int other_fd, uint64_t other_size
            memcmp(here, there, compared) == 0;
 }
 
+/* A compressed one is compared at the end of the other file. */
+static bool is_copy_of(const struct newcomer *n, int fd, uint64_t size)
+{
+    const struct source_facts *facts = &n->probe->facts;
+    uint32_t compared = size < SOURCE_MARKER_BYTES_MAX ? (uint32_t)size : SOURCE_MARKER_BYTES_MAX;
+    char bytes[SOURCE_MARKER_BYTES_MAX];
+    struct source_hash packed, plain;
+
+    if (!facts->compressed)
+        return ends_within(n->probe->fd, facts->size, fd, size);
+    if (compared == 0 || file_pread(fd, bytes, compared, size - compared) != (ssize_t)compared ||
+        !facts->hash_before(facts->context, size, compared, &packed))
+        return false;
+    source_hash_bytes(&plain, bytes, compared);
+    return source_hash_equal(&packed, &plain);
+}
+
 /* A copy of a file that is still at hand, told by its very bytes, whatever was read of it: copytruncate at
  * work, or a log that was moved to another file system and deleted here. The source, or -1. */
 static int original_of(const struct tail *tail, const struct newcomer *n)
 {
-    if (n->found->generation.kind == GENERATION_LIVE || n->probe->facts.compressed)
+    if (n->found->generation.kind == GENERATION_LIVE)
         return -1;
     for (int i = 0; i < n->candidate_count; i++) {
         const struct known *known = &tail->known.items[n->candidates[i]];
@@ -167,7 +185,7 @@ static int original_of(const struct tail *tail, const struct newcomer *n)
             known_evidence(known)->compressed || !has_live_name(path_of(known), n->found))
             continue;
         int fd = file_fd(&tracked->file);
-        if (fd >= 0 && ends_within(n->probe->fd, n->probe->facts.size, fd, known_evidence(known)->size))
+        if (fd >= 0 && is_copy_of(n, fd, known_evidence(known)->size))
             return n->candidates[i];
     }
     return -1;
@@ -350,6 +368,11 @@ static int take_outrun(struct tail *tail, struct newcomer *n)
         source->counters.lost_bytes += read - (least > size ? least : size);
     if (!n->probe->facts.compressed || read > 0)
         set_position_max(source, end);
+    if (source->record.evidence.head.size > end) { /* it was known for more than is left */
+        source->record.evidence.head = source->record.evidence.start = (struct source_hash){0};
+        source_renew_beginning(&source->record.evidence, n->probe->facts.head.data,
+                               n->probe->facts.head.size);
+    }
     move_to(tracked, n, size);
     n->verdict = n->probe->facts.compressed && read > 0 ? SOURCE_REMEMBERED : SOURCE_SAME;
     return give_file(tail, tracked, n);
@@ -514,11 +537,23 @@ static int settle_unknown(struct tail *tail, struct newcomer *n)
     }
     if (n->found->rest_only)
         return 1;
-    if (is_being_compressed(tail, n) || may_be_on_its_way(tail, n)) {
+    bool is_new = n->verdict != SOURCE_REWRITTEN; /* else it was here before, and is nobody's copy */
+    if (is_new && (is_being_compressed(tail, n) || may_be_on_its_way(tail, n))) {
         tail_scan_within(tail, FILE_QUIET_NS / 5);
         return 1;
     }
     return begin_source(tail, n) < 0 ? -1 : 1;
+}
+
+/* The sources whose file this was until now; those that lost it before are gone. */
+static void note_rewritten(struct tail *tail, uint64_t inode)
+{
+    const struct known_set *set = &tail->known;
+
+    for (int i = known_first_by_inode(set, inode); i >= 0 && tail->rewritten_count < TAIL_REWRITTEN_MAX;
+         i = known_next_by_inode(set, i))
+        if (!known_evidence(&set->items[i])->gone_ns)
+            tail->rewritten[tail->rewritten_count++] = i;
 }
 
 /* 1 when it is settled what the file is, 0 when a later pass must, -1 when memory ran out. */
@@ -527,9 +562,8 @@ static int settle(struct tail *tail, struct newcomer *n, enum pass pass)
     const struct known *known = n->verdict == SOURCE_OTHER ? NULL : &tail->known.items[n->known];
     bool same = n->verdict == SOURCE_SAME || n->verdict == SOURCE_REMEMBERED;
 
-    if (n->verdict == SOURCE_REWRITTEN && pass == PASS_SAME_INODE &&
-        tail->rewritten_count < TAIL_REWRITTEN_MAX)
-        tail->rewritten[tail->rewritten_count++] = n->known;
+    if (n->verdict == SOURCE_REWRITTEN && pass == PASS_SAME_INODE)
+        note_rewritten(tail, n->found->inode);
     if (pass == PASS_SAME_INODE) {
         bool own = same && known_evidence(known)->inode == n->found->inode && !is_present(tail, known);
         return own ? (go_on(tail, n) < 0 ? -1 : 1) : 0;
@@ -621,12 +655,14 @@ int tail_identify(struct tail *tail, const struct found_file *const *files, size
 
 bool tail_compare_again(struct tail *tail, struct tracked *tracked, enum source_verdict *ret_verdict)
 {
+    const struct source_file *file = &tracked->file;
     struct problem problem = {0};
     struct probe probe;
-    int fd = file_open_path(tracked->source.record.path, tracked->file.is_link);
+    int fd = file->fd >= 0 ? fcntl(file->fd, F_DUPFD_CLOEXEC, 0)
+                           : file_open_path(tracked->source.record.path, file->is_link);
 
     if (fd < 0)
-        problem_from_errno(&problem, -fd, "cannot open", tracked->source.record.path);
+        problem_from_errno(&problem, file->fd >= 0 ? errno : -fd, "cannot open", tracked->source.record.path);
     if (fd < 0 || probe_init(&probe, fd, tracked->source.record.path, &problem) < 0) {
         tail_tell(tail, &problem, tracked->source.record.path);
         return false;

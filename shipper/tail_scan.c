@@ -36,6 +36,17 @@ static struct tracked *owner_of(const struct tail *tail, const struct found_file
     return NULL;
 }
 
+/* It is compressed under the name that it has now. Without memory the old one stays. */
+static void note_path(struct known *known, const char *path)
+{
+    char *copy = strcmp(known->path, path) != 0 ? strdup(path) : NULL;
+
+    if (!copy)
+        return;
+    free(known->path);
+    known->path = copy;
+}
+
 /* A file whose source was read and dropped, and which is as it was then. */
 static bool is_retired(struct tail *tail, const struct found_file *found)
 {
@@ -47,6 +58,7 @@ static bool is_retired(struct tail *tail, const struct found_file *found)
             known->evidence.size != found->size || known->evidence.modified_ns != found->modified_ns)
             continue;
         known->seen_at_look = tail->scan;
+        note_path(known, found->path);
         return true;
     }
     return false;

@@ -125,12 +125,21 @@ static void commit(struct model *model)
     reader_commit(&model->reader);
 }
 
-static void pass_time(struct model *model)
+static void pass_ms(struct model *model, int64_t ms)
 {
-    int64_t ms = (int64_t)below(model, below(model, 3) ? 500 : 12000);
-
     tell(model, "  %lld ms pass\n", (long long)ms);
     model->reader.now_ns += ms * 1000000;
+}
+
+static void pass_time(struct model *model)
+{
+    pass_ms(model, (int64_t)below(model, below(model, 3) ? 500 : 12000));
+}
+
+/* Less than what is taken for quiet: nobody who copies or compresses stops for so long. */
+static void pass_moment(struct model *model)
+{
+    pass_ms(model, (int64_t)below(model, 1000));
 }
 
 static void set_clock(struct model *model)
@@ -191,14 +200,15 @@ static void pause_for_reader(void *context)
     struct model *model = context;
 
     for (uint64_t steps = below(model, 4); runs(model) && steps > 0; steps--) {
-        static void (*const parts[])(struct model *) = {look, drain, commit, pass_time};
+        static void (*const parts[])(struct model *) = {look, drain, commit, pass_moment};
         parts[below(model, 4)](model);
     }
 }
 
 /* ---- the world's steps ---- */
 
-/* Nobody writes before the reader has seen it: what is written then cannot be told from what was there. */
+/* Nobody writes before the reader has seen it, and keeps it in mind: what is written then cannot be told from
+ * what was there. */
 static void roll_back(struct model *model)
 {
     tell(model, "roll back\n");
@@ -206,6 +216,7 @@ static void roll_back(struct model *model)
     if (!runs(model))
         start(model);
     look(model);
+    commit(model);
 }
 
 static void step_world(struct model *model)

@@ -170,7 +170,8 @@ static bool read_source(struct reader *reader, struct source *source, int lane, 
         if (problem.error)
             take_problem(reader, &problem);
         taken = 0;
-        bool at_end = end == SOURCE_FINISHED || end == SOURCE_BROKEN;
+        /* Where the statistics stand a line has ended, whatever follows. */
+        bool at_end = end == SOURCE_FINISHED || end == SOURCE_BROKEN || (lane != LANE_STATS && size == room);
         taken = take_lines(reader, source, lane, piece, size, at_end);
         moved |= taken > 0;
     }
