@@ -425,11 +425,11 @@ void world_delete_oldest(struct world *world)
 
 /* ---- the reader ---- */
 
-void world_reader_looked(struct world *world)
+void world_reader_looked(struct world *world, bool (*has)(void *context, const char *path), void *context)
 {
     world->reader_runs = true;
     for (int i = 0; i < world->file_count; i++)
-        world->files[i].seen |= world->files[i].linked;
+        world->files[i].seen |= world->files[i].linked && has(context, world->files[i].path);
 }
 
 void world_reader_ended(struct world *world)

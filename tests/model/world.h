@@ -42,7 +42,7 @@ struct world_file {
     int stream;
     bool linked; /* a name leads to it */
     bool held;   /* deleted, but the reader has it open */
-    bool seen;   /* by a look of the reader that runs now */
+    bool seen;   /* the reader that runs now has it open */
     bool packed;
 };
 
@@ -88,7 +88,8 @@ void world_compress(struct world *world);
 void world_delete_oldest(struct world *world);
 
 /* ---- the reader ---- */
-void world_reader_looked(struct world *world);
+/* `has` says whether the reader has a file open that is called so. */
+void world_reader_looked(struct world *world, bool (*has)(void *context, const char *path), void *context);
 void world_reader_ended(struct world *world);
 
 /* Whether this line must have been read when all is read. */
