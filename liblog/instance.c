@@ -4,6 +4,7 @@
 #include "liblog/base/uuid.h"
 #include "problem.h"
 #include "settings.h"
+#include "stats_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -65,11 +66,13 @@ bool instance_look_at_level(ll_site *site)
     return on;
 }
 
-void instance_count_dropped(void)
+void instance_count_dropped(const ll_site *site)
 {
     instance_lock();
-    if (instance_opened)
-        __atomic_fetch_add(&instance_opened->dropped_without_ring, 1, __ATOMIC_RELAXED);
+    bool counts = instance_opened && site->level < RING_LEVELS &&
+                  (int)site->level >= (int)levels_of(&levels, site->logger);
+    if (counts)
+        ring_file_count_dropped(&instance_opened->writer.file, RING_OVERFLOW, site->level);
     instance_unlock();
 }
 
@@ -166,6 +169,18 @@ static int make_rings(struct writer *w, const ll_config *config)
     return make_in_memory(w, config);
 }
 
+/* Beside the rings, or, as these, in memory. Without memory for them nothing is counted. */
+static void make_stats(struct writer *w, const ll_config *config)
+{
+    struct stat st;
+    bool in_file = w->health.ring == LL_RING_FILE;
+    mode_t mode = stat(config->file, &st) == 0 ? st.st_mode & 0660 : 0600;
+    if (!config->stats)
+        return;
+    if (stats_folder_open(in_file ? &w->folder : NULL, w->file.identity, mode, &w->stats_file) == 0)
+        stats_begin(&w->stats, &w->stats_file, next_seq);
+}
+
 /* --- open and close ------------------------------------------------------------------------------------- */
 
 static void instance_free(struct instance *instance)
@@ -175,6 +190,8 @@ static void instance_free(struct instance *instance)
     if (fd >= 0)
         close(fd);
     folder_close(&instance->writer.folder);
+    stats_end(&instance->writer.stats);
+    stats_file_release(&instance->writer.stats_file);
     sink_release(&instance->writer.log);
     sink_release(&instance->writer.errors);
     os_unmap(instance->arena.memory, instance->arena.size);
@@ -193,12 +210,17 @@ static int instance_new(const ll_config *config, struct instance **ret_instance)
         return LL_ENOMEM;
     }
     instance->config = *config;
-    instance->arena = (struct site_arena){.memory = arena, .size = ARENA_BYTES};
+    instance->arena = (struct site_arena){.memory = arena, .size = ARENA_BYTES, .redact = &instance->redact};
     instance->epoch = ++last_epoch;
     pthread_mutex_init(&instance->sites_mutex, NULL);
     sink_init(&instance->writer.log, config->file);
     sink_init(&instance->writer.errors, config->error_file);
     instance->writer.has_errors = *config->error_file != '\0';
+    redact_init(&instance->redact, config->redact, NULL);
+    instance->writer.sync = config->sync;
+    instance->writer.log.syncs = instance->writer.errors.syncs = config->sync != LL_SYNC_NEVER;
+    instance->writer.slow_ns =
+        config->block_max_ns > WRITER_SLOW_NS_MIN ? config->block_max_ns : WRITER_SLOW_NS_MIN;
     *ret_instance = instance;
     return LL_OK;
 }
@@ -240,6 +262,7 @@ static int open_locked(const ll_config *config, ll_problem *problem)
         return problem_set(problem, error, "no memory for the rings of the log: %s", ll_strerror(error));
     }
     first_progress(&instance->writer.file);
+    make_stats(&instance->writer, config);
     error = writer_start(&instance->writer);
     if (error) {
         unlink(instance->writer.new_path);
@@ -402,10 +425,27 @@ const char *ll_version(void)
     return LIBLOG_VERSION;
 }
 
+/* Whether recovery would find them: their folder may have been removed. */
+static bool rings_are_in_place(const struct writer *w)
+{
+    struct stat st;
+    return stat(w->ring_path, &st) == 0 && (uint64_t)st.st_dev == w->file.device &&
+           (uint64_t)st.st_ino == w->file.inode;
+}
+
+static uint64_t dropped_in_file(const struct instance *instance, enum ring_reason reason)
+{
+    const uint64_t *count = instance->writer.file.growth->dropped.count[reason];
+    uint64_t dropped = 0;
+    for (int level = 0; level < RING_LEVELS; level++)
+        dropped += __atomic_load_n(&count[level], __ATOMIC_RELAXED);
+    return dropped;
+}
+
 static uint64_t dropped_in_rings(const struct instance *instance)
 {
     const struct ring_file *file = &instance->writer.file;
-    uint64_t dropped = __atomic_load_n(&instance->dropped_without_ring, __ATOMIC_RELAXED);
+    uint64_t dropped = 0;
     uint32_t segments = __atomic_load_n(&file->segment_count, __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < segments; i++)
         for (int depth = 0; depth < RING_FILE_DEPTHS; depth++)
@@ -423,6 +463,11 @@ void ll_health_get_sized(ll_health *ret_health, size_t size)
     if (instance) {
         writer_health(&instance->writer, &health);
         health.dropped = dropped_in_rings(instance);
+        for (int reason = 0; reason < RING_REASONS; reason++)
+            health.dropped += dropped_in_file(instance, (enum ring_reason)reason);
+        health.dropped_disk = dropped_in_file(instance, RING_DISK);
+        if (health.ring == LL_RING_FILE && !rings_are_in_place(&instance->writer))
+            health.ring = LL_RING_MEMORY;
     }
     instance_unlock();
     memset(ret_health, 0, size);

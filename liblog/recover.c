@@ -4,6 +4,7 @@
 #include "drain.h"
 #include "liblog/base/cleanup.h"
 #include "problem.h"
+#include "stats_folder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,6 +15,34 @@
 #include <time.h>
 
 enum { NEW_FILE_SECONDS_MAX = 60 };
+
+/* --- the dead run's statistics -------------------------------------------------------------------------- */
+
+struct counting {
+    struct stats stats;
+    struct stats_file file;
+    int fd; /* -1: it has none */
+};
+
+/* They go on from where its last block has left them. */
+static void counting_begin(struct counting *counting, struct drain *drain, const struct folder *folder)
+{
+    counting->fd = stats_folder_load(folder, drain->file->identity->run_id, &counting->file);
+    if (counting->fd < 0)
+        return;
+    stats_begin(&counting->stats, &counting->file, drain->next_seq);
+    drain->stats = &counting->stats;
+}
+
+static void counting_end(struct counting *counting, struct drain *drain)
+{
+    drain->stats = NULL;
+    if (counting->fd < 0)
+        return;
+    stats_end(&counting->stats);
+    stats_file_release(&counting->file);
+    close(counting->fd);
+}
 
 /* --- was the block written? ----------------------------------------------------------------------------- */
 
@@ -183,13 +212,17 @@ static bool complete(struct drain *drain, struct pending *p)
     return true;
 }
 
-static int settle_fragment(struct ring_file *file, struct pending *p, struct sink *log, struct sink *errors)
+static int settle_fragment(struct ring_file *file, struct pending *p, const struct folder *folder,
+                           struct sink *log, struct sink *errors)
 {
     struct drain drain;
+    struct counting counting;
     int error = drain_init(&drain, file, log, errors);
     if (error)
         return error;
+    counting_begin(&counting, &drain, folder);
     bool completed = complete(&drain, p);
+    counting_end(&counting, &drain);
     drain_release(&drain);
     if (completed)
         return LL_OK;
@@ -204,11 +237,11 @@ static int settle_fragment(struct ring_file *file, struct pending *p, struct sin
  * or, when the block cannot be made again as it was, cut off. Missing: copies that came before it are taken
  * back, for both are made again.
  */
-static int settle_found(struct ring_file *file, struct pending *p, enum block_state state, struct sink *log,
-                        struct sink *errors)
+static int settle_found(struct ring_file *file, struct pending *p, enum block_state state,
+                        const struct folder *folder, struct sink *log, struct sink *errors)
 {
     if (state == BLOCK_FRAGMENT)
-        return settle_fragment(file, p, log, errors);
+        return settle_fragment(file, p, folder, log, errors);
     if (state == BLOCK_WHOLE)
         ring_file_commit(file);
     else if (p->errors_fd >= 0)
@@ -216,7 +249,8 @@ static int settle_found(struct ring_file *file, struct pending *p, enum block_st
     return LL_OK;
 }
 
-static int settle_pending(struct ring_file *file, struct sink *log, struct sink *errors)
+static int settle_pending(struct ring_file *file, const struct folder *folder, struct sink *log,
+                          struct sink *errors)
 {
     const struct ring_note *note = ring_file_pending(file);
     int _cleanup_close_ log_fd = -1;
@@ -229,7 +263,7 @@ static int settle_pending(struct ring_file *file, struct sink *log, struct sink 
     pending.log_fd = log_fd;
     if (errors && look_at(errors->path, &note->target[1], run_id, &errors_fd) != BLOCK_MISSING)
         pending.errors_fd = errors_fd;
-    return settle_found(file, &pending, state, log, errors);
+    return settle_found(file, &pending, state, folder, log, errors);
 }
 
 /* --- one ring ------------------------------------------------------------------------------------------- */
@@ -239,20 +273,25 @@ static int write_rest(struct drain *drain)
     int error = 0;
     while (!error && drain_fill(drain, UINT64_MAX) > 0)
         error = drain_write(drain);
-    if (error || drain->file->progress->closed[ring_file_parity(drain->file)])
-        return error;
-    drain_close(drain, DRAIN_RECOVERED);
-    return drain_write(drain);
+    if (!error && !drain->file->progress->closed[ring_file_parity(drain->file)]) {
+        drain_close(drain, DRAIN_RECOVERED);
+        error = drain_write(drain);
+    }
+    drain_let_go(drain);
+    return error;
 }
 
-static int finish_ring(struct ring_file *file, struct sink *log, struct sink *errors, ll_recovered *recovered)
+static int finish_ring(struct ring_file *file, const struct folder *folder, struct sink *log,
+                       struct sink *errors, ll_recovered *recovered)
 {
     struct drain drain;
     int error = drain_init(&drain, file, log, errors);
     if (error)
         return error;
+    struct counting counting;
+    counting_begin(&counting, &drain, folder);
     error = write_rest(&drain) ? LL_EIO : LL_OK;
-    drain_let_go(&drain);
+    counting_end(&counting, &drain);
     recovered->records += drain.counters.records;
     recovered->lost_bytes += drain.counters.lost_bytes;
     drain_release(&drain);
@@ -271,21 +310,21 @@ struct finding {
  */
 enum step { STEP_LOOK, STEP_SETTLE, STEP_FINISH };
 
-static struct finding examine(int fd, const uint8_t *boot_id, struct sink *log, struct sink *errors,
+static struct finding examine(int fd, const struct folder *folder, struct sink *log, struct sink *errors,
                               enum step step, ll_recovered *recovered)
 {
     struct ring_file file;
     struct finding finding = {.reason = "it is damaged"};
-    finding.error = ring_file_is_alive(fd, boot_id, &finding.is_alive);
+    finding.error = ring_file_is_alive(fd, folder->boot_id, &finding.is_alive);
     if (finding.error || finding.is_alive)
         return finding;
     finding.error = ring_file_load(&file, fd, &finding.reason);
     if (finding.error)
         return finding;
     if (step == STEP_SETTLE)
-        finding.error = settle_pending(&file, log, errors);
+        finding.error = settle_pending(&file, folder, log, errors);
     if (step == STEP_FINISH)
-        finding.error = finish_ring(&file, log, errors, recovered);
+        finding.error = finish_ring(&file, folder, log, errors, recovered);
     finding.reason = "the log cannot be written";
     ring_file_release(&file);
     return finding;
@@ -313,7 +352,7 @@ static int recover_one(const struct folder *folder, const char *path, struct sin
     if (fd < 0 && errno == ENOENT)
         return LL_OK; /* its owner closed it, or another recoverer was here */
     if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-        finding = examine(fd, folder->boot_id, log, errors, step, recovered);
+        finding = examine(fd, folder, log, errors, step, recovered);
     if (step != STEP_SETTLE)
         count_finding(&finding, path, recovered, problem);
     if (step == STEP_FINISH && !finding.error && !finding.is_alive)
@@ -365,6 +404,8 @@ int recover_folder(const struct folder *folder, struct sink *log, struct sink *e
         return problem_set(problem, LL_ENOMEM, "no memory to finish the rings in %s", folder->path);
     else
         recover_step(folder, log, errors, STEP_FINISH, recovered, problem);
+    if (!dry_run)
+        stats_folder_prune(folder);
     return LL_OK;
 }
 

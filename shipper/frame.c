@@ -28,7 +28,7 @@ static struct slice rest_of(const struct framer *framer)
 }
 
 /* A frame of what lies before index `end`, which becomes the place to go on from. */
-static struct frame consume(struct framer *framer, enum frame_kind kind, struct slice line, size_t end)
+static inline struct frame consume(struct framer *framer, enum frame_kind kind, struct slice line, size_t end)
 {
     struct frame frame = {.kind = kind, .line = line, .offset = framer->offset, .size = end - framer->at};
     framer->offset += frame.size;
@@ -78,13 +78,22 @@ static struct frame take_line(struct framer *framer, size_t end, size_t next)
     return consume(framer, FRAME_LINE, line, next);
 }
 
+/* A hole of a sparse file may have gigabytes, so zeros are passed over in steps. */
+static size_t nul_run_end(struct slice piece, size_t from)
+{
+    static const char zeros[4096];
+    while (piece.size - from >= sizeof(zeros) && memcmp(piece.data + from, zeros, sizeof(zeros)) == 0)
+        from += sizeof(zeros);
+    while (from < piece.size && piece.data[from] == '\0')
+        from++;
+    return from;
+}
+
 /* The run of NULs that begins here, and a newline right behind it. */
 static struct frame take_nuls(struct framer *framer)
 {
     struct slice piece = framer->piece;
-    size_t end = framer->at;
-    while (end < piece.size && piece.data[end] == '\0')
-        end++;
+    size_t end = nul_run_end(piece, framer->at);
     framer->nul_at = find_from(piece, end, '\0');
     size_t next = end < piece.size && piece.data[end] == '\n' ? end + 1 : end;
     return consume(framer, FRAME_BLANK, slice_from(piece.data + framer->at, end - framer->at), next);
@@ -122,6 +131,13 @@ static size_t find_end(const struct framer *framer)
     return find_from(slice_from(framer->piece.data, framer->nul_at), framer->at, '\n');
 }
 
+/* Nearly every line: it begins with no white space, ends here, and is no longer than it may be. */
+static inline bool is_plain_line(const struct framer *framer, size_t end)
+{
+    return !framer->skipping && framer->offset != 0 && end < framer->nul_at &&
+           end - framer->at <= framer->line_max && (unsigned char)framer->piece.data[framer->at] > ' ';
+}
+
 struct frame framer_next(struct framer *framer)
 {
     size_t size = framer->piece.size;
@@ -129,6 +145,9 @@ struct frame framer_next(struct framer *framer)
         return nothing_left(framer);
     size_t end = find_end(framer);
     size_t next = end < framer->nul_at ? end + 1 : end;
+    if (is_plain_line(framer, end))
+        return consume(framer, FRAME_LINE, slice_from(framer->piece.data + framer->at, end - framer->at),
+                       next);
     if (framer->skipping) {
         consume(framer, FRAME_TOO_LONG, (struct slice){0}, next);
         return end < size ? end_skipping(framer) : nothing_left(framer);
