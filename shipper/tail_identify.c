@@ -142,7 +142,8 @@ static int outrun_source(const struct tail *tail, const struct newcomer *n)
     return -1;
 }
 
-/* The last bytes of the smaller file are in the other one at the same place. */
+/* The last bytes of the smaller file are in the other one at the same place. A few bytes may be alike by
+ * chance. */
 static bool ends_within(int fd, uint64_t size, int other_fd, uint64_t other_size)
 {
     enum { COMPARED_BYTES = 4096 };
@@ -150,7 +151,8 @@ static bool ends_within(int fd, uint64_t size, int other_fd, uint64_t other_size
     size_t compared = size < COMPARED_BYTES ? (size_t)size : COMPARED_BYTES;
     ssize_t want = (ssize_t)compared;
 
-    return size > 0 && size <= other_size && file_pread(fd, here, compared, size - compared) == want &&
+    return size >= SOURCE_START_BYTES && size <= other_size &&
+           file_pread(fd, here, compared, size - compared) == want &&
            file_pread(other_fd, there, compared, size - compared) == want &&
            memcmp(here, there, compared) == 0;
 }
@@ -165,7 +167,8 @@ static bool is_copy_of(const struct newcomer *n, int fd, uint64_t size)
 
     if (!facts->compressed)
         return ends_within(n->probe->fd, facts->size, fd, size);
-    if (compared == 0 || file_pread(fd, bytes, compared, size - compared) != (ssize_t)compared ||
+    if (compared < SOURCE_START_BYTES ||
+        file_pread(fd, bytes, compared, size - compared) != (ssize_t)compared ||
         !facts->hash_before(facts->context, size, compared, &packed))
         return false;
     source_hash_bytes(&plain, bytes, compared);

@@ -83,7 +83,7 @@ static int new_line(struct world *world)
 {
     struct world_file *file = &world->files[world->current];
     int size = one_in(world, 12) ? 1000 + (int)chance_below(world->chance, 2500)
-                                 : 20 + (int)chance_below(world->chance, 200);
+                                 : 64 + (int)chance_below(world->chance, 200);
 
     must(world->line_count < WORLD_LINES_MAX, "too many lines");
     world->lines[world->line_count] = (struct world_line){.size = size, .stream = file->stream};
