@@ -2,8 +2,8 @@
  * A small shipper over the real tail, which keeps what a database would keep: of each source its evidence,
  * and of each lane its position and the very bytes that it took. A kill takes back what was not committed.
  */
-#ifndef TESTS_MODEL_READER_H
-#define TESTS_MODEL_READER_H
+#ifndef TESTS_MODEL_TAIL_READER_H
+#define TESTS_MODEL_TAIL_READER_H
 
 #include "shipper/tail.h"
 

@@ -9,8 +9,8 @@
  *      old/app.log.1                 styles OLDDIR and OTHER_DEVICE (`old` is a link to another file system
  * then)
  */
-#ifndef TESTS_MODEL_WORLD_H
-#define TESTS_MODEL_WORLD_H
+#ifndef TESTS_MODEL_TAIL_WORLD_H
+#define TESTS_MODEL_TAIL_WORLD_H
 
 #include "tests/support/chance.h"
 
