@@ -364,6 +364,8 @@ static int take_outrun(struct tail *tail, struct newcomer *n)
     if (!tracked)
         return -1;
     struct source *source = &tracked->source;
+    if (n->probe->unzip)
+        unzip_seek(n->probe->unzip, UINT64_MAX); /* how long it is */
     uint64_t read = source->record.evidence.offset,
              end = n->probe->unzip ? unzip_offset(n->probe->unzip) : n->probe->facts.size,
              size = end < read ? end : read, least = tail_least_position(source, tail->options.lane_count);
@@ -548,6 +550,15 @@ static int settle_unknown(struct tail *tail, struct newcomer *n)
     return begin_source(tail, n) < 0 ? -1 : 1;
 }
 
+/* The source's file was deleted, and is open here: the program may still write to it. */
+static bool is_held_open(const struct known *known)
+{
+    const struct tracked *tracked = known->source ? tracked_of(known->source) : NULL;
+
+    return tracked && tracked->file.unlinked && !tracked->file.lost && !tracked->rewritten &&
+           tracked->file.fd >= 0 && !known_evidence(known)->compressed;
+}
+
 /* The sources whose file this was until now; those that lost it before are gone. */
 static void note_rewritten(struct tail *tail, uint64_t inode)
 {
@@ -575,6 +586,8 @@ static int settle(struct tail *tail, struct newcomer *n, enum pass pass)
         remember_newcomer(tail, n, n->known);
         return 1;
     }
+    if (same && is_held_open(known))
+        return settle_original(tail, n) < 0 ? -1 : 1;
     if (same || (pass == PASS_REST && n->verdict == SOURCE_ROLLED_BACK && !is_present(tail, known)))
         return go_on(tail, n) < 0 ? -1 : 1;
     if (pass == PASS_MOVED && known)

@@ -86,9 +86,10 @@ struct tail {
     int64_t own_time_ns;    /* that has passed between the looks: goes on evenly when the clock is set */
     uint64_t previous_scan; /* the look of the scan before, if that one met all there was */
     bool scan_due;
-    bool restless; /* some source changes its state with time alone */
-    bool strays;   /* some open file was not found by the last scan */
-    int new_count; /* sources new in this look */
+    bool restless;     /* some source changes its state with time alone */
+    bool watches_lack; /* inotify does not tell of all folders, and that was told */
+    bool strays;       /* some open file was not found by the last scan */
+    int new_count;     /* sources new in this look */
     int matched;
     int unreadable; /* at the last scan */
     enum error first_unreadable;
