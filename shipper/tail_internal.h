@@ -4,6 +4,8 @@
  *      tail.c            the interface, and what is done at each look
  *      tail_scan.c       listing the folders: what has come, moved and gone
  *      tail_identify.c   which source a file is that turned up
+ *      tail_copy.c       copies: made, on their way, outrun
+ *      tail_give.c       a source gets its file
  *      tail_check.c      what became of one file that is known
  *      tail_hold.c       deleted files that are kept open, and how many
  *      tail_list.c       the sources that are tailed, in their order
