@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "tail_shop.h"
 
+#include "shipper/tail_file.h"
+
 #include <poll.h>
 #include <sys/resource.h>
 
@@ -599,6 +601,16 @@ static void a_damaged_file_gives_what_can_be_read_and_is_told_once(void **state)
     check_damaged("app.log.1.zst");
 }
 
+static int stream_count(void)
+{
+    struct source *source = NULL;
+    int count = 0;
+
+    while ((source = tail_next(shop.tail, source)) != NULL)
+        count += source->file->unzip != NULL;
+    return count;
+}
+
 /* More compressed files at a time than there are streams: each is read whole, once. */
 static void many_compressed_files_share_a_few_streams(void **state)
 {
@@ -623,6 +635,7 @@ static void many_compressed_files_share_a_few_streams(void **state)
                 source_read(source, source->position[LANE_STATS], piece, sizeof(piece), &size, &end, NULL),
                 0);
             take_lines(source, piece, size, end == SOURCE_FINISHED);
+            assert_true(stream_count() <= POOL_UNZIPS_MAX);
         }
     }
     size_t total = 0;
@@ -802,7 +815,8 @@ static void check_old_folder(const char *folder)
         turn();
     }
     assert_int_equal(shop.got_size, strlen(lines) + strlen("unread\nlate\nnew\n"));
-    assert_memory_equal(shop.got, lines, strlen(lines)); /* nothing is promised of the order between folders */
+    assert_memory_equal(shop.got, lines,
+                        strlen(lines)); /* nothing is promised of the order between folders */
     assert_non_null(strstr(shop.got, "unread\n"));
     assert_non_null(strstr(shop.got, "late\n"));
     assert_non_null(strstr(shop.got, "new\n"));
