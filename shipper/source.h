@@ -1,7 +1,7 @@
 /*
  * A source is one stream of bytes that a program wrote into one file, whatever the file is called today. Here
  * is the evidence by which it is known again, and the pure decision which known source a file is
- * (docs/tail.md's table). Offsets are in decompressed bytes, also for .gz and .zst.
+ * (docs/internals/tail.md has the table). Offsets are in decompressed bytes, also for .gz and .zst.
  */
 #ifndef SHIPPER_SOURCE_H
 #define SHIPPER_SOURCE_H

@@ -4,6 +4,8 @@
  *      tail.c            the interface, and what is done at each look
  *      tail_scan.c       listing the folders: what has come, moved and gone
  *      tail_identify.c   which source a file is that turned up
+ *      tail_copy.c       copies: made, on their way, outrun
+ *      tail_give.c       a source gets its file
  *      tail_check.c      what became of one file that is known
  *      tail_hold.c       deleted files that are kept open, and how many
  *      tail_list.c       the sources that are tailed, in their order
@@ -86,9 +88,10 @@ struct tail {
     int64_t own_time_ns;    /* that has passed between the looks: goes on evenly when the clock is set */
     uint64_t previous_scan; /* the look of the scan before, if that one met all there was */
     bool scan_due;
-    bool restless; /* some source changes its state with time alone */
-    bool strays;   /* some open file was not found by the last scan */
-    int new_count; /* sources new in this look */
+    bool restless;     /* some source changes its state with time alone */
+    bool watches_lack; /* inotify does not tell of all folders, and that was told */
+    bool strays;       /* some open file was not found by the last scan */
+    int new_count;     /* sources new in this look */
     int matched;
     int unreadable; /* at the last scan */
     enum error first_unreadable;

@@ -4,6 +4,7 @@
 
 #include "liblog/base/cleanup.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 /* How often the folders are listed though nothing was heard: rarely when inotify watches them all; and the
@@ -244,11 +245,29 @@ static int mourn(struct tail *tail, const struct found *found)
     return 0;
 }
 
+/* Nothing is lost by it: only later, and at the cost of listing the folders again and again. */
+static void tell_unwatched(struct tail *tail)
+{
+    struct problem problem = {0};
+
+    problem_set(&problem, ERR_IO_009, "%s; changes are found by listing the folders each second",
+                tail->watch ? "no inotify watches are left for this user" : "inotify is not to be had");
+    if (tail->on_problem)
+        tail->on_problem(tail->on_problem_context, &problem);
+}
+
 static void watch_folders(struct tail *tail, const struct found *found)
 {
-    for (size_t i = 0; i < found->folder_count; i++)
-        if (watch_folder(tail->watch, found->folders[i].path) > 0)
-            tail->scan_due = true; /* what came between the listing and now was not heard */
+    bool had = !tail->watches_lack;
+
+    tail->watches_lack = !tail->watch;
+    for (size_t i = 0; i < found->folder_count; i++) {
+        int result = watch_folder(tail->watch, found->folders[i].path);
+        tail->scan_due |= result > 0; /* what came between the listing and now was not heard */
+        tail->watches_lack |= result == -ENOSPC;
+    }
+    if (had && tail->watches_lack)
+        tell_unwatched(tail);
 }
 
 static void begin_scan(struct tail *tail)
