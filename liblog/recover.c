@@ -46,14 +46,18 @@ static void counting_end(struct counting *counting, struct drain *drain)
 
 /* --- was the block written? ----------------------------------------------------------------------------- */
 
+/* A descriptor, or a negative errno: -ENOENT when the path is another file. */
 static int open_if_target(const char *path, int flags, const struct ring_target *target)
 {
     struct stat st;
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | flags);
-    if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode) || (uint64_t)st.st_dev != target->device ||
-                    (uint64_t)st.st_ino != target->inode))
-        cleanup_close(&(int){take_fd(&fd)});
-    return fd;
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_dev == target->device &&
+        (uint64_t)st.st_ino == target->inode)
+        return fd;
+    close(fd);
+    return -ENOENT;
 }
 
 /* What a rotation has made of the log in its folder: named like it, with something behind. */
@@ -65,8 +69,8 @@ static int open_rotated(const char *log_path, const struct ring_target *target)
     snprintf(path, sizeof path, "%.*s", slash ? (int)(slash - log_path) + 1 : 2, slash ? log_path : "./");
     size_t folder = strlen(path);
     DIR *entries = opendir(path);
-    int found = -1;
-    for (struct dirent *entry; entries && found < 0 && (entry = readdir(entries));) {
+    int found = entries ? -ENOENT : -errno;
+    for (struct dirent *entry; entries && found < 0 && !os_is_short(-found) && (entry = readdir(entries));) {
         if ((uint64_t)entry->d_ino != target->inode || strncmp(entry->d_name, base, strlen(base)) != 0)
             continue;
         snprintf(path + folder, sizeof path - folder, "%s", entry->d_name);
@@ -82,8 +86,10 @@ static int open_rotated(const char *log_path, const struct ring_target *target)
 static int open_target(const char *log_path, const struct ring_target *target)
 {
     _cleanup_free_ char *real = realpath(log_path, NULL);
+    if (!real && errno == ENOMEM)
+        return -ENOMEM;
     int found = open_if_target(log_path, 0, target);
-    return found >= 0 ? found : open_rotated(real ? real : log_path, target);
+    return found >= 0 || os_is_short(-found) ? found : open_rotated(real ? real : log_path, target);
 }
 
 enum { LINE_LOOK_BYTES = 16384 };
@@ -106,7 +112,7 @@ static bool is_line_of_run(int fd, uint64_t offset, uint64_t end, const char *ru
     static const char beginning[] = "{\"timestamp\":\"";
     char text[LINE_LOOK_BYTES], run[64];
     snprintf(run, sizeof run, "\"" LL_KEY_RUN_ID "\":\"%s\"", run_id);
-    ssize_t n = pread(fd, text, sizeof text, (off_t)offset);
+    ssize_t n = os_read_at(fd, text, sizeof text, offset);
     size_t size = n > 0 ? (size_t)n : 0;
     if (size > end - offset)
         size = (size_t)(end - offset);
@@ -116,7 +122,7 @@ static bool is_line_of_run(int fd, uint64_t offset, uint64_t end, const char *ru
     return contains(text, size, run) || !memchr(text, '\n', size);
 }
 
-enum block_state { BLOCK_WHOLE, BLOCK_MISSING, BLOCK_FRAGMENT };
+enum block_state { BLOCK_WHOLE, BLOCK_MISSING, BLOCK_FRAGMENT, BLOCK_NOT_SEEN };
 
 static enum block_state block_state(int fd, const struct ring_target *target, const char *run_id)
 {
@@ -129,19 +135,22 @@ static enum block_state block_state(int fd, const struct ring_target *target, co
         return BLOCK_MISSING;
     if ((uint64_t)st.st_size < end)
         return BLOCK_FRAGMENT;
-    return pread(fd, &last, 1, (off_t)end - 1) == 1 && last == '\n' ? BLOCK_WHOLE : BLOCK_MISSING;
+    return os_read_at(fd, &last, 1, end - 1) == 1 && last == '\n' ? BLOCK_WHOLE : BLOCK_MISSING;
 }
 
+/* BLOCK_NOT_SEEN: there are no descriptors or memory now to look. */
 static enum block_state look_at(const char *path, const struct ring_target *target, const char *run_id,
                                 int *ret_fd)
 {
-    *ret_fd = target->length && *path ? open_target(path, target) : -1;
+    *ret_fd = target->length && *path ? open_target(path, target) : -ENOENT;
+    if (*ret_fd < 0 && os_is_short(-*ret_fd))
+        return BLOCK_NOT_SEEN;
     return block_state(*ret_fd, target, run_id);
 }
 
 static void cut_at(int fd, uint64_t offset)
 {
-    if (ftruncate(fd, (off_t)offset))
+    if (os_cut_at(fd, offset))
         return; /* the line stays torn; the block is written again behind it */
 }
 
@@ -151,13 +160,18 @@ struct pending {
     int log_fd, errors_fd; /* -1: nothing of it is there */
 };
 
+/* Whether all that stands behind the offset is the beginning of the block. */
 static bool file_begins_with(int fd, uint64_t offset, struct slice block, size_t *ret_there)
 {
-    _cleanup_free_ char *there = malloc(block.size);
-    ssize_t n = there ? pread(fd, there, block.size, (off_t)offset) : -1;
-    if (n < 0 || memcmp(there, block.data, (size_t)n) != 0)
-        return false;
-    *ret_there = (size_t)n;
+    char there[4096];
+    size_t done = 0;
+    for (ssize_t n = 1; n > 0 && done < block.size; done += (size_t)n) {
+        size_t size = block.size - done < sizeof there ? block.size - done : sizeof there;
+        n = os_read_at(fd, there, size, offset + done);
+        if (n < 0 || memcmp(there, block.data + done, (size_t)n) != 0)
+            return false;
+    }
+    *ret_there = done;
     return true;
 }
 
@@ -222,10 +236,11 @@ static int settle_fragment(struct ring_file *file, struct pending *p, const stru
         return error;
     counting_begin(&counting, &drain, folder);
     bool completed = complete(&drain, p);
+    bool starved = drain.starved;
     counting_end(&counting, &drain);
     drain_release(&drain);
-    if (completed)
-        return LL_OK;
+    if (completed || starved)
+        return completed ? LL_OK : LL_ENOMEM;
     cut_at(p->log_fd, p->note.target[0].offset);
     if (p->errors_fd >= 0)
         cut_at(p->errors_fd, p->note.target[1].offset);
@@ -260,8 +275,13 @@ static int settle_pending(struct ring_file *file, const struct folder *folder, s
     struct pending pending = {.note = *note, .errors_fd = -1};
     const char *run_id = file->identity->run_id;
     enum block_state state = look_at(log->path, &note->target[0], run_id, &log_fd);
+    enum block_state copies = BLOCK_MISSING;
+    if (errors)
+        copies = look_at(errors->path, &note->target[1], run_id, &errors_fd);
+    if (state == BLOCK_NOT_SEEN || copies == BLOCK_NOT_SEEN)
+        return LL_ENOMEM;
     pending.log_fd = log_fd;
-    if (errors && look_at(errors->path, &note->target[1], run_id, &errors_fd) != BLOCK_MISSING)
+    if (copies != BLOCK_MISSING)
         pending.errors_fd = errors_fd;
     return settle_found(file, &pending, state, folder, log, errors);
 }
@@ -273,6 +293,8 @@ static int write_rest(struct drain *drain)
     int error = 0;
     while (!error && drain_fill(drain, UINT64_MAX) > 0)
         error = drain_write(drain);
+    if (!error && drain->starved)
+        error = -ENOMEM;
     if (!error && !drain->file->progress->closed[ring_file_parity(drain->file)]) {
         drain_close(drain, DRAIN_RECOVERED);
         error = drain_write(drain);
@@ -290,7 +312,8 @@ static int finish_ring(struct ring_file *file, const struct folder *folder, stru
         return error;
     struct counting counting;
     counting_begin(&counting, &drain, folder);
-    error = write_rest(&drain) ? LL_EIO : LL_OK;
+    error = write_rest(&drain);
+    error = error == -ENOMEM ? LL_ENOMEM : error ? LL_EIO : LL_OK;
     counting_end(&counting, &drain);
     recovered->records += drain.counters.records;
     recovered->lost_bytes += drain.counters.lost_bytes;
@@ -351,6 +374,8 @@ static int recover_one(const struct folder *folder, const char *path, struct sin
     struct stat st;
     if (fd < 0 && errno == ENOENT)
         return LL_OK; /* its owner closed it, or another recoverer was here */
+    if (fd < 0 && os_is_short(errno))
+        finding = (struct finding){.error = LL_ENOMEM, .reason = "there is no memory or descriptor for it"};
     if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
         finding = examine(fd, folder, log, errors, step, recovered);
     if (step != STEP_SETTLE)
@@ -382,7 +407,7 @@ static bool recover_step(const struct folder *folder, struct sink *log, struct s
 {
     char path[LL_PATH_SIZE + 512];
     DIR *entries = opendir(folder->path);
-    bool looked = entries || errno != ENOMEM;
+    bool looked = entries || !os_is_short(errno);
     for (struct dirent *entry; entries && (entry = readdir(entries));) {
         folder_path(folder, entry->d_name, "", path, sizeof path);
         if (ends_with(entry->d_name, ".ring"))

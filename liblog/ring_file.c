@@ -253,20 +253,10 @@ const struct ticks_anchor *ring_file_anchor(const struct ring_file *file)
 
 static int read_all(int fd, uint64_t offset, void *memory, size_t size)
 {
-    char *at = memory;
-    while (size > 0) {
-        ssize_t n = pread(fd, at, size, (off_t)offset);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return LL_EIO;
-        if (n == 0)
-            return LL_EFORMAT;
-        at += n;
-        offset += (uint64_t)n;
-        size -= (size_t)n;
-    }
-    return LL_OK;
+    ssize_t n = os_read_at(fd, memory, size, offset);
+    if (n < 0)
+        return LL_EIO;
+    return (size_t)n == size ? LL_OK : LL_EFORMAT;
 }
 
 static bool is_power_of_two(uint64_t value)

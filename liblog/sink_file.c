@@ -132,8 +132,9 @@ void sink_give_up(struct sink *sink, size_t torn)
     sink->sent = 0;
     if (!torn || !is_ours(sink, &st) || (uint64_t)st.st_size != sink->end)
         return;
-    if (ftruncate(sink->fd, (off_t)(sink->end - torn)))
-        sink->last_errno = errno; /* a file that can only be appended to: the line stays torn */
+    int error = os_cut_at(sink->fd, sink->end - torn);
+    if (error)
+        sink->last_errno = -error; /* a file that can only be appended to: the line stays torn */
 }
 
 int sink_prepare(struct sink *sink, struct ring_target *ret_target)

@@ -247,6 +247,39 @@ bool os_maps_are_coherent(int fd)
     }
 }
 
+/* --- files ---------------------------------------------------------------------------------------------- */
+
+enum { DISK_TRIES_MAX = 3 };
+
+ssize_t os_read_at(int fd, void *ret_bytes, size_t size, uint64_t offset)
+{
+    char *bytes = ret_bytes;
+    size_t done = 0;
+    for (int failures = 0; done < size;) {
+        ssize_t n = pread(fd, bytes + done, size - done, (off_t)(offset + done));
+        if (n == 0)
+            break;
+        if (n > 0)
+            done += (size_t)n;
+        else if (errno != EINTR && ++failures == DISK_TRIES_MAX)
+            return -errno;
+    }
+    return (ssize_t)done;
+}
+
+int os_cut_at(int fd, uint64_t size)
+{
+    for (int i = 0; i < DISK_TRIES_MAX; i++)
+        if (ftruncate(fd, (off_t)size) == 0)
+            return 0;
+    return -errno;
+}
+
+bool os_is_short(int error)
+{
+    return error == ENOMEM || error == EMFILE || error == ENFILE || error == EAGAIN;
+}
+
 /* --- waiting -------------------------------------------------------------------------------------------- */
 
 int os_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_ns, bool shared)
