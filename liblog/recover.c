@@ -53,7 +53,7 @@ static int open_if_target(const char *path, int flags, const struct ring_target 
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | flags);
     if (fd < 0)
         return -errno;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_dev == target->device &&
+    if (os_status(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_dev == target->device &&
         (uint64_t)st.st_ino == target->inode)
         return fd;
     close(fd);
@@ -128,7 +128,7 @@ static enum block_state block_state(int fd, const struct ring_target *target, co
 {
     struct stat st;
     char last;
-    if (fd < 0 || fstat(fd, &st) || (uint64_t)st.st_size <= target->offset)
+    if (fd < 0 || os_status(fd, &st) || (uint64_t)st.st_size <= target->offset)
         return BLOCK_MISSING;
     uint64_t end = target->offset + target->length;
     if (!is_line_of_run(fd, target->offset, end, run_id))
@@ -376,7 +376,7 @@ static int recover_one(const struct folder *folder, const char *path, struct sin
         return LL_OK; /* its owner closed it, or another recoverer was here */
     if (fd < 0 && os_is_short(errno))
         finding = (struct finding){.error = LL_ENOMEM, .reason = "there is no memory or descriptor for it"};
-    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+    if (fd >= 0 && os_status(fd, &st) == 0 && S_ISREG(st.st_mode))
         finding = examine(fd, folder, log, errors, step, recovered);
     if (step != STEP_SETTLE)
         count_finding(&finding, path, recovered, problem);

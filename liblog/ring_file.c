@@ -69,7 +69,7 @@ static void identity_complete(struct ring_identity *identity, size_t page)
 static bool is_same_file(const struct ring_file *file, int fd)
 {
     struct stat st;
-    return fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_dev == file->device &&
+    return fd >= 0 && os_status(fd, &st) == 0 && (uint64_t)st.st_dev == file->device &&
            (uint64_t)st.st_ino == file->inode;
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -265,6 +266,17 @@ ssize_t os_read_at(int fd, void *ret_bytes, size_t size, uint64_t offset)
             return -errno;
     }
     return (ssize_t)done;
+}
+
+int os_status(int fd, struct stat *ret_status)
+{
+    for (int i = 0; i < DISK_TRIES_MAX; i++) {
+        if (fstat(fd, ret_status) == 0)
+            return 0;
+        if (errno == EBADF)
+            break;
+    }
+    return -errno;
 }
 
 int os_cut_at(int fd, uint64_t size)

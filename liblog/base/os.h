@@ -71,6 +71,10 @@ bool os_maps_are_coherent(int fd);
  * Returns the bytes read or a negative errno. */
 ssize_t os_read_at(int fd, void *ret_bytes, size_t size, uint64_t offset);
 
+/* fstat; asked again as above. */
+struct stat;
+int os_status(int fd, struct stat *ret_status);
+
 /* Cuts the file; asked again as above. */
 int os_cut_at(int fd, uint64_t size);
 
