@@ -489,6 +489,12 @@ static void add_cut(struct bytes *b, size_t from, const struct record_run *run,
 
 /* --- any record ----------------------------------------------------------------------------------------- */
 
+static size_t copy_bytes(const struct line_layout *layout)
+{
+    size_t more = layout->copy_end.size - layout->end.size;
+    return more > RECORD_COPY_BYTES ? more : RECORD_COPY_BYTES;
+}
+
 bool record_encode(struct bytes *out, struct record_run *run, const struct record_site *site,
                    const struct frame_view *frame, uint64_t seq, int64_t unix_ns, bool *ret_truncated)
 {
@@ -497,7 +503,7 @@ bool record_encode(struct bytes *out, struct record_run *run, const struct recor
         return false;
     *ret_truncated = false;
     struct bytes b;
-    bytes_init(&b, out->data + out->size, RECORD_BYTES_MAX - RECORD_COPY_BYTES);
+    bytes_init(&b, out->data + out->size, RECORD_BYTES_MAX - copy_bytes(run->layout));
     *ret_truncated = limits.truncated;
     run->layout->add_record(&b, run, site, frame, seq, unix_ns, &limits);
     if (b.overflow) {

@@ -13,7 +13,7 @@
 
 enum {
     RECORD_BYTES_MAX = 65536, /* of a line, newline included */
-    RECORD_COPY_BYTES = 24,   /* of these, kept free for what makes a line a copy */
+    RECORD_COPY_BYTES = 16,   /* of these, kept free for what makes a line a copy */
 };
 
 /* What was written last and is likely to be written again: most records are of the same second and thread as
