@@ -678,6 +678,31 @@ static void a_live_file_behind_a_link_is_followed_and_heard(void **state)
     assert_int_equal(shop.lost_bytes, 0);
 }
 
+/* The link stays as it is: so it is with the logs of containers. */
+static void a_rotation_where_a_link_leads_is_heard(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir("data", 0755), 0);
+    write_file("data/0.log", "one\n");
+    assert_int_equal(symlink("data/0.log", "app.log"), 0);
+    start();
+    turn();
+    turn();
+    struct pollfd poll_fd = {.fd = tail_watch_fd(shop.tail), .events = POLLIN};
+    assert_int_equal(poll(&poll_fd, 1, 0), 0);
+    append_file("data/0.log", "two\n");
+    assert_int_equal(rename("data/0.log", "data/0.log.1"), 0);
+    assert_int_equal(poll(&poll_fd, 1, 1000), 1);
+    turn(); /* there is no new one yet */
+    write_file("data/0.log", "three\n");
+    for (int i = 0; i < 8; i++) {
+        pass_time(1);
+        turn();
+    }
+    assert_got("one\ntwo\nthree\n");
+    assert_int_equal(shop.lost_bytes, 0);
+}
+
 /* ---- which source it is ---- */
 
 static void a_reused_inode_is_a_new_source(void **state)
@@ -1167,6 +1192,7 @@ int main(void)
         IN_SHOP(many_compressed_files_share_a_few_streams),
         IN_SHOP(a_damaged_file_gives_what_can_be_read_and_is_told_once),
         IN_SHOP(a_live_file_behind_a_link_is_followed_and_heard),
+        IN_SHOP(a_rotation_where_a_link_leads_is_heard),
         IN_SHOP(a_reused_inode_is_a_new_source),
         IN_SHOP(evidence_reaches_back_over_a_restart),
         IN_SHOP(equal_heads_are_kept_apart),
