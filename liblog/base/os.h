@@ -58,12 +58,43 @@ int os_reserve(size_t size, void **ret_memory);
 /* Makes [offset, offset + size) exist on disk, so that a full disk is an error here and no signal later. */
 int os_allocate(int fd, uint64_t offset, uint64_t size);
 
+/* Keeps what the kernel loads from shared memory in one pread behind the one before. */
+static inline void os_load_fence(void)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("" ::: "memory"); /* loads are in order */
+#elif defined(__aarch64__)
+    __asm__ volatile("dmb ishld" ::: "memory");
+#else
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+#endif
+}
+
 /* A file without a name, in memory. Returns a descriptor or a negative errno. */
 int os_memory_file(const char *name);
 
 /* Whether mappings of files there are seen by all processes and outlive them: false on network file systems.
  */
 bool os_maps_are_coherent(int fd);
+
+/* --- files ---------------------------------------------------------------------------------------------- */
+
+/* Reads until `size` bytes are there or the file ends. A disk that fails is asked once more, and again.
+ * Returns the bytes read or a negative errno. */
+ssize_t os_read_at(int fd, void *ret_bytes, size_t size, uint64_t offset);
+
+/* Writes all of it, asked again as above. 0 or a negative errno. */
+int os_write_at(int fd, const void *bytes, size_t size, uint64_t offset);
+
+/* fstat; asked again as above. */
+struct stat;
+int os_status(int fd, struct stat *ret_status);
+
+/* Cuts the file; asked again as above. */
+int os_cut_at(int fd, uint64_t size);
+
+/* Whether an error says only that the process or the machine is short of something now. */
+bool os_is_short(int error);
 
 /* --- waiting -------------------------------------------------------------------------------------------- */
 
