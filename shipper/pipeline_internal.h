@@ -12,6 +12,7 @@
 #include "pipeline.h"
 #include "progress.h"
 #include "scan.h"
+#include "stage.h"
 #include "store.h"
 #include "tail.h"
 
@@ -103,6 +104,7 @@ struct pipeline {
     struct recovery recovery;
     struct progress progress;
     struct progress_totals totals;
+    struct stage_clock stages;
     struct problem fatal;    /* ERR_NONE, or what ends the run */
     enum exit_code end_code; /* of what went wrong without ending it */
 };
