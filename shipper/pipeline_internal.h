@@ -17,8 +17,10 @@
 #include "tail.h"
 
 enum {
-    PIECE_BYTES = 1024 * 1024, /* read at a time */
-    LINES_AT_ONCE = 32,        /* so few that their events stay in the processor's nearest memory */
+    PIECE_BYTES =
+        256 *
+        1024, /* read at a time; it stays in the processor's second memory until it has been gone through */
+    LINES_AT_ONCE = 32, /* so few that their events stay in the processor's nearest memory */
     PIPELINE_OWN_FILES = 3,
     COMMIT_ROWS_MAX = 100000,
     FLUSH_MS_MAX = 3000, /* at a stop */

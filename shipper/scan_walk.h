@@ -10,7 +10,8 @@
 
 #define SCAN_INLINE static inline __attribute__((always_inline))
 
-/* All may read up to 32 bytes behind the end of what they look at. */
+/* All may read up to SCAN_PADDING bytes behind the end of what they look at, a literal 32 from its beginning.
+ */
 struct scan_eye {
     /* Where the string that goes on at `text` stops: at the first quote, backslash or control byte; `end` or
      * more when there is none before it. */
