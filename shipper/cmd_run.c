@@ -84,7 +84,7 @@ static int parse(int argc, char **argv, struct run_options *run, struct problem 
         {.name = "timings",
          .kind = OPTION_FLAG,
          .to.flag = &run->timings,
-         .help = "At the end, how long each stage took."},
+         .help = "At the end, how long each stage took, and how much memory."},
     };
     const struct option_set set = {
         .command = "run",
