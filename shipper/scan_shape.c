@@ -1,6 +1,6 @@
 #include "scan_shape.h"
 
-#include "scan_grammar.h"
+#include "scan_scalar.h"
 
 #include <stdlib.h>
 
@@ -104,7 +104,7 @@ static const char *add_string(struct path *path, const char *at, const char *end
 static const char *add_scalar(struct path *path, const char *at, const char *end)
 {
     add_literal(path, at, SLOT_SCALAR, key_of(path->event, at));
-    path->from = grammar_scalar_end(at, end);
+    path->from = scan_scalar_end(at, end);
     return path->from;
 }
 

@@ -194,7 +194,7 @@ def peak_over(arguments, folder, state, size):
 
 
 def bench_memory(arguments, folder, state):
-    small, large = arguments.size << 18, arguments.size << 22  # a quarter of the size, and four times as much
+    small, large = arguments.size << 18, arguments.size << 21  # a quarter of the size, and twice as much
     print(f"\nmemory: peak {peak_over(arguments, folder, state, small):.1f} MiB over {small / 2**20:.0f} MiB,"
           f" {peak_over(arguments, folder, state, large):.1f} MiB over {large / 2**20:.0f} MiB", flush=True)
     if arguments.long_line:

@@ -264,7 +264,7 @@ static bool model_value(struct model *m, int depth, struct value *ret_value)
         good = model_number(m);
     }
     int quote = kind == VALUE_STRING;
-    *ret_value = (struct value){from + quote, (uint32_t)(m->at - from - 2 * quote), (uint8_t)kind, false};
+    *ret_value = (struct value){from + quote, (uint32_t)(m->at - from - 2 * quote), (uint16_t)kind, false};
     return good;
 }
 
