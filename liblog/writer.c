@@ -22,6 +22,7 @@ static int recover_others(struct writer *w)
     ll_recovered recovered = {0};
     int error =
         recover_folder(&w->folder, &w->log, w->has_errors ? &w->errors : NULL, false, &recovered, NULL);
+    w->due = error != LL_OK;
     w->health.recovered_rings += recovered.finished;
     w->health.recovered_records += recovered.records;
     return error ? -ENOMEM : 0;
@@ -36,7 +37,7 @@ static int lock_log(struct writer *w)
     int taken = os_robust_lock(&w->robust, WORD_LOCK, WRITER_LOCK_NS_MAX);
     if (taken < 0)
         return -EBUSY;
-    int error = taken == 1 ? recover_others(w) : 0;
+    int error = taken == 1 || w->due ? recover_others(w) : 0;
     if (error)
         os_robust_abandon(&w->robust, WORD_LOCK);
     return error;
@@ -161,8 +162,14 @@ static void set_busy(struct writer *w, bool busy)
 
 /* --- one pass ------------------------------------------------------------------------------------------- */
 
-static void wake_waiting(struct writer *w)
+/* Waking costs both sides as much as a hundred records: callers wait until half their ring is free, or there
+ * is nothing more to write. (They look by themselves, too, now and then.) */
+static void wake_waiting(struct writer *w, size_t block_bytes)
 {
+    w->written += block_bytes;
+    if (block_bytes >= DRAIN_BLOCK_BYTES && w->written < w->file.identity->ring_bytes / 2)
+        return;
+    w->written = 0;
     __atomic_fetch_add(&w->freed, 1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&w->waiting, __ATOMIC_SEQ_CST))
         os_futex_wake(&w->freed, INT32_MAX, false);
@@ -171,6 +178,7 @@ static void wake_waiting(struct writer *w)
 /* The wait for the lock has an end of its own, and is no slow disk. */
 static int write_block(struct writer *w)
 {
+    size_t block_bytes = w->drain.block.size;
     set_busy(w, false);
     int error = lock_log(w);
     if (!error) {
@@ -187,7 +195,7 @@ static int write_block(struct writer *w)
     }
     if (__atomic_load_n(&w->stalled, __ATOMIC_SEQ_CST))
         stall_ends(w);
-    wake_waiting(w);
+    wake_waiting(w, block_bytes);
     return 0;
 }
 
@@ -306,12 +314,9 @@ static void begin_in_file(struct writer *w)
     os_robust_lock(&w->robust, WORD_OWNER, -1);
     if (rename(w->new_path, w->ring_path))
         w->health.ring = LL_RING_MEMORY;
-    if (os_robust_lock(&w->robust, WORD_LOCK, -1) >= 0) {
-        if (recover_others(w))
-            os_robust_abandon(&w->robust, WORD_LOCK);
-        else
-            os_robust_unlock(&w->robust, WORD_LOCK);
-    }
+    w->due = true;
+    if (lock_log(w) == 0) /* else a stopped process holds it: then before the first block */
+        os_robust_unlock(&w->robust, WORD_LOCK);
     publish_health(w);
 }
 

@@ -56,6 +56,7 @@ struct writer {
     uint64_t passed;       /* everything stamped up to here is written */
     uint32_t freed;        /* counts commits; futex for callers that wait for room */
     uint32_t waiting;      /* callers that do */
+    uint64_t written;      /* bytes of lines since they were woken */
     uint32_t stalled;      /* the log cannot be written; atomic, as the three below */
     int32_t stall_errno;   /* why, positive */
     uint64_t stalls;       /* how often that began */
@@ -66,6 +67,7 @@ struct writer {
     int64_t synced_at_ns;  /* monotonic */
     uint64_t unsynced;     /* calls that returned before their record was on the disk; atomic */
     int64_t told_at_ns;    /* monotonic: the last line on stderr */
+    bool due;              /* recovery: dead processes' rings were not looked at yet */
     bool barrier;          /* the kernel helps with sleeping for good */
     bool left_behind;      /* the ring file stays: at the end the log could not be written */
     ll_health health;      /* the thread's own */
