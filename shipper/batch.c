@@ -171,13 +171,13 @@ int batch_add(struct batch *batch, const struct event *event, struct slice servi
 
     /* All that can fail comes before the first thing that counts. */
     uint32_t series;
-    struct window_cell *cell;
+    struct window_cell *cell = NULL;
     int r = series_table_take(&batch->series, &key, &series);
     if (r == 0)
         r = window_table_take(&batch->now.windows, &batch->series, series, event->time_ns, &cell);
     if (r == 0)
         r = run_table_add(&batch->now.runs, event, key.text[SERIES_SERVICE]);
-    if (r != 0)
+    if (r < 0)
         return r;
     count(&batch->now, cell, event->time_ns);
     return 0;

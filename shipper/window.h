@@ -51,9 +51,10 @@ static inline int window_table_take(struct window_table *table, struct series_ta
     struct series *row = series_at(series, index);
     int64_t start = window_of_ns(time_ns);
     int r = row->last_start == start ? 0 : window_table_move(table, row, index, start);
-    if (r == 0)
-        *ret_cell = &table->cells[row->last_cell];
-    return r;
+    if (r < 0)
+        return r;
+    *ret_cell = &table->cells[row->last_cell];
+    return 0;
 }
 
 /* The start of the window that the time lies in. */
