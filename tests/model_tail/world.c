@@ -180,7 +180,8 @@ static bool is_elsewhere(const struct world *world, const struct world_file *exc
     return false;
 }
 
-/* The lines from an index on are in this file no more. What is written there afterwards nobody has looked at. */
+/* The lines from an index on are in this file no more. What is written there afterwards nobody has looked at.
+ */
 static void destroy(struct world *world, struct world_file *file, int from)
 {
     file->seen = false;

@@ -331,6 +331,24 @@ static void an_output_that_lags_gets_no_bytes_that_were_written_over(void **stat
     free(lines);
 }
 
+static void a_file_written_anew_before_its_first_byte_was_read_is_a_new_source(void **state)
+{
+    char *lines = make_lines("old", 0, 50), *anew = make_lines("new", 0, 100);
+
+    (void)state;
+    write_file("app.log", lines);
+    start();
+    look();
+    write_file("app.log", anew);
+    turn();
+    turn();
+    assert_got(anew);
+    assert_int_equal(shop.lost_bytes, strlen(lines));
+    assert_int_equal(shop.known_count, 2);
+    free(anew);
+    free(lines);
+}
+
 static void what_a_truncation_took_unread_is_counted(void **state)
 {
     (void)state;
@@ -1180,6 +1198,7 @@ int main(void)
         IN_SHOP(a_copy_that_was_outrun_is_not_read_again),
         IN_SHOP(a_copy_met_together_with_its_original_is_not_read),
         IN_SHOP(an_output_that_lags_gets_no_bytes_that_were_written_over),
+        IN_SHOP(a_file_written_anew_before_its_first_byte_was_read_is_a_new_source),
         IN_SHOP(what_a_truncation_took_unread_is_counted),
         IN_SHOP(a_file_written_over_between_the_look_and_the_read_is_not_taken_for_the_rest),
         IN_SHOP(a_copy_on_its_way_is_left_alone_until_it_is_done),
