@@ -20,23 +20,33 @@ struct instance {
     uint64_t dropped_without_ring; /* atomic */
     uint32_t free_segment[RING_FILE_SEGMENTS_MAX]; /* segments whose thread has ended */
     uint32_t free_count;
+    uint32_t taken; /* segments, since threads that had ended were last looked for */
 };
 
-/* Written in instance.c only. */
-extern struct instance *instance_opened; /* atomic */
+/*
+ * What a process knows of itself, in pages of their own. A child finds zeros there, also when it was made
+ * without the C library's knowing (_Fork, clone): so it never takes the parent's rings for its own, and no
+ * call pays for that. Written in instance.c only.
+ */
+enum { INSTANCE_PAGE_BYTES = 65536 }; /* whole pages, whatever their size is */
+struct instance_page {
+    struct instance *opened; /* atomic */
+    uint32_t is_mine;        /* atomic: 1 in the process that wrote it */
+} __attribute__((aligned(INSTANCE_PAGE_BYTES)));
+extern struct instance_page instance_page;
 
 /* The open log, or NULL. */
 static inline struct instance *instance_current(void)
 {
-    return __atomic_load_n(&instance_opened, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&instance_page.opened, __ATOMIC_ACQUIRE);
 }
 
-/* The life lock: of opening, closing, levels, and of getting and giving back a ring. All signals are blocked
- * under it. */
+/* The life lock: of opening, closing, levels, and of getting and giving back a ring. A stretch of quiet. */
 void instance_lock(void);
 void instance_unlock(void);
 
-/* After a fork, in the child: opens the log anew, as the parent had it, at the child's first call. */
+/* In a child: opens the log anew, as the parent had it, at the child's first call. NULL when there was none.
+ * Under the life lock. */
 struct instance *instance_after_fork(void);
 
 /* Counts a record of a thread for which there is not even memory to have a ring. */

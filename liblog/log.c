@@ -1,7 +1,7 @@
 /* The public log calls: level -> context -> ring. */
 #include "caller.h"
+#include "quiet.h"
 
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -24,10 +24,9 @@ static __attribute__((noinline)) const struct site_shape *first_shape(struct ins
                                                                       ll_site *site, const char *literal,
                                                                       const ll_field *fields, size_t count)
 {
-    sigset_t all, before;
+    struct quiet before;
     const struct site_shape *shape = NULL;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    quiet_begin(&before);
     pthread_mutex_lock(&instance->sites_mutex);
     if (__atomic_load_n(&site->epoch, __ATOMIC_RELAXED) != instance->epoch) {
         shape = register_site(instance, site, literal, fields, count);
@@ -37,7 +36,7 @@ static __attribute__((noinline)) const struct site_shape *first_shape(struct ins
         shape = site->shape;
     }
     pthread_mutex_unlock(&instance->sites_mutex);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    quiet_end(&before);
     return shape;
 }
 
@@ -125,14 +124,16 @@ int ll_site_is_on(ll_site *site)
     return instance_site_is_on(site);
 }
 
-void ll_write_at(ll_site *site, unsigned flags, const char *message, const ll_field *fields, size_t count)
+CALLER_ON_STACK void ll_write_at(ll_site *site, unsigned flags, const char *message, const ll_field *fields,
+                                 size_t count)
 {
     struct caller *caller = caller_mine();
     if (!caller) {
         instance_count_dropped();
         return;
     }
-    uint32_t depth = caller_enter(caller);
+    struct caller_call mine;
+    uint32_t depth = caller_enter(caller, &mine);
     struct instance *instance = caller_instance(caller);
     bool on = instance && instance_site_is_on(site);
     if (on && depth < RING_FILE_DEPTHS) {
@@ -144,7 +145,7 @@ void ll_write_at(ll_site *site, unsigned flags, const char *message, const ll_fi
     } else if (on) {
         __atomic_fetch_add(&instance->dropped_without_ring, 1, __ATOMIC_RELAXED);
     }
-    caller_leave(caller, depth);
+    caller_leave(caller, &mine, depth);
 }
 
 void ll_write(ll_site *site, const char *message, const ll_field *fields, size_t count)

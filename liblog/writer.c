@@ -1,9 +1,9 @@
 #include "writer.h"
 
+#include "quiet.h"
 #include "recover.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -231,15 +231,10 @@ static void *writer_thread(void *argument)
 
 static int start_thread(struct writer *w)
 {
-    sigset_t all, before;
-    pthread_attr_t attributes;
-    sigfillset(&all);
-    if (pthread_attr_init(&attributes))
-        return LL_ENOMEM;
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&w->thread, &attributes, writer_thread, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
+    struct quiet before;
+    quiet_begin(&before);
+    int error = pthread_create(&w->thread, NULL, writer_thread, w);
+    quiet_end(&before);
     return error ? LL_ESYSTEM : LL_OK;
 }
 

@@ -74,6 +74,11 @@ uint32_t os_thread_id(void)
     return (uint32_t)syscall(SYS_gettid);
 }
 
+bool os_thread_is_there(uint32_t thread)
+{
+    return syscall(SYS_tgkill, getpid(), thread, 0) == 0 || errno != ESRCH;
+}
+
 int os_random(void *ret_bytes, size_t size)
 {
     char *at = ret_bytes;
@@ -171,6 +176,18 @@ int os_reserve(size_t size, void **ret_memory)
         return -errno;
     *ret_memory = memory;
     return 0;
+}
+
+int os_wipe_on_fork(void *memory, size_t size)
+{
+    return madvise(memory, size, MADV_WIPEONFORK) ? -errno : 0;
+}
+
+void os_replace_by_private(void *memory, size_t size)
+{
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+    if (mmap(memory, size, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED)
+        munmap(memory, size);
 }
 
 /* Reserves the address range first, so that a mapping that fails leaves nothing half-done in it. */

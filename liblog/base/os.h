@@ -21,6 +21,9 @@ int os_boot_id(uint8_t ret_id[static OS_BOOT_ID_SIZE]);
 /* The kernel's number of this thread, in its own pid namespace. */
 uint32_t os_thread_id(void);
 
+/* Whether that number is a thread of this process now: numbers are used again. */
+bool os_thread_is_there(uint32_t thread);
+
 /* Random bytes from the kernel. */
 int os_random(void *ret_bytes, size_t size);
 
@@ -50,6 +53,13 @@ void os_unmap(void *memory, size_t size);
 
 /* Private zeroed memory, not counted until touched. */
 int os_reserve(size_t size, void **ret_memory);
+
+/* Private zeroed memory that a forked child sees as zeros again, however it was forked. `memory` is whole
+ * pages of it. -EINVAL where the kernel cannot. */
+int os_wipe_on_fork(void *memory, size_t size);
+
+/* Puts private zeroed memory in the place of a mapping. */
+void os_replace_by_private(void *memory, size_t size);
 
 /* Makes [offset, offset + size) exist on disk, so that a full disk is an error here and no signal later. */
 int os_allocate(int fd, uint64_t offset, uint64_t size);
