@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "drain.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@ static int allocate(struct drain *drain)
 
 int drain_init(struct drain *drain, struct ring_file *file, struct sink *log, struct sink *errors)
 {
-    *drain = (struct drain){.file = file, .log = log, .errors = errors};
+    *drain = (struct drain){.file = file, .log = log, .errors = errors, .block_bytes_max = DRAIN_BLOCK_BYTES};
     int error = allocate(drain);
     if (!error)
         error = record_run_init(&drain->run, file->identity);
@@ -183,7 +184,7 @@ static bool add_frame(struct drain *drain, const struct frame *frame)
 
 static void take_from(struct drain *drain, struct drain_cursor *cursor, uint64_t until, uint64_t cut)
 {
-    while (cursor->frame && cursor->frame->ticks <= until && drain->block.size < DRAIN_BLOCK_BYTES) {
+    while (cursor->frame && cursor->frame->ticks <= until && drain->block.size < drain->block_bytes_max) {
         const struct frame *frame = cursor->frame;
         if (!add_frame(drain, frame))
             drain->counters.lost_bytes += frame->size;
@@ -255,7 +256,7 @@ static uint64_t dropped_at(const struct drain *drain, const struct drain_cursor 
 /* What was dropped since the last telling, summed up over all rings by level. */
 static void announce_dropped(struct drain *drain)
 {
-    for (unsigned level = 0; level < RING_LEVELS && drain->block.size < DRAIN_BLOCK_BYTES; level++) {
+    for (unsigned level = 0; level < RING_LEVELS && drain->block.size < drain->block_bytes_max; level++) {
         uint64_t count = 0;
         for (uint32_t i = 0; i < drain->cursor_count; i++) {
             struct drain_cursor *cursor = &drain->cursor[i];
@@ -272,7 +273,7 @@ static void take_frames(struct drain *drain, uint64_t cut)
 {
     uint64_t until;
     struct drain_cursor *cursor;
-    while (drain->block.size < DRAIN_BLOCK_BYTES && (cursor = cursors_earliest(drain, &until)))
+    while (drain->block.size < drain->block_bytes_max && (cursor = cursors_earliest(drain, &until)))
         take_from(drain, cursor, until, cut);
 }
 
@@ -363,34 +364,76 @@ static int prepare(struct sink *sink, struct ring_target *target, size_t size)
     return error;
 }
 
-/* The copies come first: when the log's part is found whole after a crash, theirs is. Alone they hold nothing
- * up. */
+static uint32_t count_lines(struct slice text)
+{
+    uint32_t lines = 0;
+    for (size_t i = 0; i < text.size; i++)
+        lines += text.data[i] == '\n';
+    return lines;
+}
+
+/* The bytes of the whole lines among the first `size`. */
+static size_t whole_lines(struct slice text, size_t size)
+{
+    const char *last = size ? memrchr(text.data, '\n', size) : NULL;
+    return last ? (size_t)(last - text.data) + 1 : 0;
+}
+
+/* What cannot be copied is left out and holds nothing up. */
+static void leave_out_copies(struct drain *drain, size_t from)
+{
+    struct slice copies = bytes_slice(&drain->copies);
+    drain->counters.copies_left_out += count_lines(slice_from(copies.data + from, copies.size - from));
+}
+
+/* The copies come first: when the log's part is found whole after a crash, theirs is. */
 static void write_copies(struct drain *drain, const struct ring_target *target)
 {
-    if (target->length && sink_write(drain->errors, bytes_slice(&drain->copies), target))
-        drain->counters.copies_failed++;
+    struct slice copies = bytes_slice(&drain->copies);
+    if (target->length && sink_write(drain->errors, copies, target)) {
+        size_t whole = whole_lines(copies, drain->errors->sent);
+        leave_out_copies(drain, whole);
+        sink_give_up(drain->errors, drain->errors->sent - whole);
+    }
+}
+
+static void prepare_copies(struct drain *drain, struct ring_target *target)
+{
+    if (!drain->errors || !drain->copies.size || drain->copies_done)
+        return;
+    if (prepare(drain->errors, target, drain->copies.size))
+        leave_out_copies(drain, 0);
+}
+
+static struct ring_note note_of(const struct drain *drain)
+{
+    return (struct ring_note){.first_seq = drain->first_seq,
+                              .last_seq = drain->next_seq - 1,
+                              .anchor = drain->anchor,
+                              .last_time_ns = drain->first_time_ns,
+                              .mark_time_ns = drain->mark_time_ns,
+                              .mark_thread = drain->mark_thread,
+                              .closing = drain->closing};
 }
 
 static int write_block(struct drain *drain)
 {
-    struct ring_note note = {.first_seq = drain->first_seq,
-                             .last_seq = drain->next_seq - 1,
-                             .anchor = drain->anchor,
-                             .last_time_ns = drain->first_time_ns,
-                             .mark_time_ns = drain->mark_time_ns,
-                             .mark_thread = drain->mark_thread,
-                             .closing = drain->closing};
+    struct ring_note note = note_of(drain);
     int error = prepare(drain->log, &note.target[0], drain->block.size);
     if (error)
         return error;
-    if (drain->errors && drain->copies.size && prepare(drain->errors, &note.target[1], drain->copies.size))
-        drain->counters.copies_failed++;
+    prepare_copies(drain, &note.target[1]);
     ring_file_note(drain->file, &note);
     write_copies(drain, &note.target[1]);
-    error = sink_write(drain->log, bytes_slice(&drain->block), &note.target[0]);
-    if (error && note.target[1].length && ftruncate(drain->errors->fd, (off_t)note.target[1].offset))
-        drain->counters.copies_failed++;
-    return error;
+    drain->copies_done = true;
+    return sink_write(drain->log, bytes_slice(&drain->block), &note.target[0]);
+}
+
+/* The rest of a block whose note stands: what is in the file already is where the note says. */
+static int write_on(struct drain *drain)
+{
+    struct ring_target target = {.offset = drain->log->end - drain->log->sent};
+    return sink_write(drain->log, bytes_slice(&drain->block), &target);
 }
 
 static void finish_block(struct drain *drain)
@@ -405,6 +448,7 @@ static void finish_block(struct drain *drain)
     bytes_cut(&drain->copies, 0);
     drain->records_in_block = 0;
     drain->dropped_in_block = 0;
+    drain->copies_done = false;
     drain->first_seq = drain->next_seq;
 }
 
@@ -414,14 +458,80 @@ int drain_write(struct drain *drain)
 {
     if (drain->block.size == 0)
         return 0;
+    if (drain_is_torn(drain) && !sink_goes_on(drain->log))
+        drain_let_go(drain);
+    bool goes_on = drain->log->sent > 0;
     stage(drain);
     int error = -EAGAIN;
     for (int i = 0; i < REMOVED_TRIES_MAX; i++) {
-        error = write_block(drain);
+        error = goes_on ? write_on(drain) : write_block(drain);
         if (error || sink_settled(drain->log))
             break;
+        goes_on = false;
     }
     if (!error)
         finish_block(drain);
     return error;
+}
+
+/* --- a block of which a part is in the file ------------------------------------------------------------- */
+
+/* The block is made of the same frames once more, up to `bytes_max`. */
+static bool make_again(struct drain *drain, size_t bytes_max)
+{
+    bytes_cut(&drain->block, 0);
+    bytes_cut(&drain->copies, 0);
+    drain->next_seq = drain->first_seq;
+    drain->last_time_ns = drain->first_time_ns;
+    drain->records_in_block = 0;
+    drain->dropped_in_block = 0;
+    for (uint32_t i = 0; i < drain->cursor_count; i++)
+        cursor_begin(drain, i);
+    drain->again = true;
+    bool stands = cursors_look_again(drain);
+    drain->block_bytes_max = bytes_max;
+    if (stands)
+        take_frames(drain, UINT64_MAX);
+    announce_dropped(drain);
+    drain->block_bytes_max = DRAIN_BLOCK_BYTES;
+    drain->again = false;
+    return stands && drain->block.size == bytes_max;
+}
+
+/* What is left of the frames that were in the block, with its clock: the lines come out as they were. */
+static void make_rest(struct drain *drain)
+{
+    drain->first_time_ns = drain->last_time_ns;
+    take_frames(drain, UINT64_MAX);
+    announce_dropped(drain);
+}
+
+/* The note goes on to tell of the whole block until the commit; a death between the two makes recovery cut
+ * the part off and write it anew. */
+bool drain_keep(struct drain *drain, size_t bytes)
+{
+    struct drain_counters before = drain->counters;
+    bool copies_done = drain->copies_done;
+    bool kept = make_again(drain, bytes);
+    if (kept) {
+        stage(drain);
+        finish_block(drain);
+        make_rest(drain);
+        drain->copies_done = copies_done;
+    } else {
+        make_again(drain, DRAIN_BLOCK_BYTES);
+    }
+    drain->counters.truncated = before.truncated;
+    drain->counters.lost_bytes = before.lost_bytes;
+    return kept;
+}
+
+void drain_let_go(struct drain *drain)
+{
+    struct slice block = bytes_slice(&drain->block);
+    size_t sent = drain->log->sent, whole = whole_lines(block, sent);
+    if (!drain_is_torn(drain))
+        return;
+    bool kept = whole == 0 || (sink_settled(drain->log) && drain_keep(drain, whole));
+    sink_give_up(drain->log, kept ? sent - whole : sent);
 }

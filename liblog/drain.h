@@ -29,7 +29,8 @@ struct drain_cursor {
 };
 
 struct drain_counters {
-    uint64_t records, bytes, dropped, truncated, lost_bytes, copies_failed;
+    uint64_t records, bytes, dropped, truncated, lost_bytes;
+    uint64_t copies_left_out; /* records that are in the log and not in the errors file */
 };
 
 struct drain {
@@ -43,7 +44,8 @@ struct drain {
     struct frame_view *view;
     char *memory;
     struct bytes block, copies;
-    bool has_copies_target;
+    size_t block_bytes_max; /* the block is full when it has grown to this */
+    bool copies_done;       /* the copies of this block were written, or left out */
     struct drain_cursor *cursor;
     uint32_t cursor_count;
     uint64_t first_seq, next_seq;
@@ -80,9 +82,26 @@ bool drain_again(struct drain *drain, const struct ring_note *note);
 
 /*
  * Writes the block; the log's write lock is held (or there is none). 0; or a negative errno, nothing has
- * moved.
+ * moved. A part of the block may be in the file then (drain_is_torn): the lock is held on to until the rest
+ * is there, or the drain lets go.
  */
 int drain_write(struct drain *drain);
+
+/* Whether a part of the block is in the file, perhaps with half a line at its end. */
+static inline bool drain_is_torn(const struct drain *drain)
+{
+    return drain->log->sent > 0 && !drain->log->is_stream;
+}
+
+/*
+ * Gives up a block of which a part is in the file, under the lock: the whole lines there are done with, half
+ * a line is cut off, and what is not there is the block that is written next.
+ */
+void drain_let_go(struct drain *drain);
+
+/* Moves over the first `bytes` bytes of the block, whole lines that are in the file, and makes the rest once
+ * more. False, and the whole block is made again, when these lines do not come out the same. */
+bool drain_keep(struct drain *drain, size_t bytes);
 
 /* Whether a ring has anything that is not in the block. */
 bool drain_is_behind(const struct drain *drain);

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "recover.h"
 
 #include "drain.h"
@@ -115,6 +116,12 @@ static void cut_at(int fd, uint64_t offset)
         return; /* the line stays torn; the block is written again behind it */
 }
 
+/* A write under way when a process died, and the files that it went to, where they were found. */
+struct pending {
+    struct ring_note note;
+    int log_fd, errors_fd; /* -1: nothing of it is there */
+};
+
 static bool file_begins_with(int fd, uint64_t offset, struct slice block, size_t *ret_there)
 {
     _cleanup_free_ char *there = malloc(block.size);
@@ -125,40 +132,71 @@ static bool file_begins_with(int fd, uint64_t offset, struct slice block, size_t
     return true;
 }
 
-static bool write_behind(int fd, uint64_t offset, struct slice rest)
+/* Returns how many bytes the disk has taken. */
+static size_t write_behind(int fd, uint64_t offset, struct slice rest)
 {
-    while (rest.size > 0) {
-        ssize_t n = pwrite(fd, rest.data, rest.size, (off_t)offset);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        rest = slice_from(rest.data + n, rest.size - (size_t)n);
-        offset += (uint64_t)n;
+    size_t written = 0;
+    while (written < rest.size) {
+        ssize_t n = pwrite(fd, rest.data + written, rest.size - written, (off_t)(offset + written));
+        if (n > 0)
+            written += (size_t)n;
+        else if (n == 0 || errno != EINTR)
+            break;
     }
-    return true;
+    return written;
+}
+
+/* The disk does not take the rest: the whole lines that are in the file are done with, half a line is cut
+ * off, and copies of what is made again are taken back. */
+static void keep_part(struct drain *drain, struct pending *p, size_t there)
+{
+    uint64_t offset = p->note.target[0].offset;
+    struct slice block = bytes_slice(&drain->block);
+    const char *last = there ? memrchr(block.data, '\n', there) : NULL;
+    size_t whole = last ? (size_t)(last - block.data) + 1 : 0;
+    if (whole && !drain_keep(drain, whole))
+        whole = 0;
+    cut_at(p->log_fd, offset + whole);
+    if (p->errors_fd >= 0)
+        cut_at(p->errors_fd, p->note.target[1].offset + p->note.target[1].length - drain->copies.size);
 }
 
 /*
  * Makes the block once more and writes what of it is not in the file. Whoever follows the file may have read
- * the lines that are: they stay where they stand.
+ * the lines that are: they stay where they stand. False when the block does not come out as it was.
  */
-static bool complete(struct ring_file *file, const struct ring_note *note, int fd, struct sink *log,
-                     struct sink *errors)
+static bool complete(struct drain *drain, struct pending *p)
+{
+    uint64_t offset = p->note.target[0].offset;
+    size_t there;
+    if (!drain_again(drain, &p->note))
+        return false;
+    struct slice block = bytes_slice(&drain->block);
+    if (!file_begins_with(p->log_fd, offset, block, &there))
+        return false;
+    size_t written =
+        write_behind(p->log_fd, offset + there, slice_from(block.data + there, block.size - there));
+    if (there + written == block.size)
+        ring_file_commit(drain->file);
+    else
+        keep_part(drain, p, there + written);
+    return true;
+}
+
+static int settle_fragment(struct ring_file *file, struct pending *p, struct sink *log, struct sink *errors)
 {
     struct drain drain;
-    uint64_t offset = note->target[0].offset;
-    size_t there;
-    if (drain_init(&drain, file, log, errors))
-        return false;
-    struct slice block = slice_from("", 0);
-    bool done = drain_again(&drain, note);
-    if (done)
-        block = bytes_slice(&drain.block);
-    done = done && file_begins_with(fd, offset, block, &there) &&
-           write_behind(fd, offset + there, slice_from(block.data + there, block.size - there));
+    int error = drain_init(&drain, file, log, errors);
+    if (error)
+        return error;
+    bool completed = complete(&drain, p);
     drain_release(&drain);
-    return done;
+    if (completed)
+        return LL_OK;
+    cut_at(p->log_fd, p->note.target[0].offset);
+    if (p->errors_fd >= 0)
+        cut_at(p->errors_fd, p->note.target[1].offset);
+    return LL_OK;
 }
 
 /*
@@ -166,25 +204,32 @@ static bool complete(struct ring_file *file, const struct ring_note *note, int f
  * or, when the block cannot be made again as it was, cut off. Missing: copies that came before it are taken
  * back, for both are made again.
  */
-static void settle_pending(struct ring_file *file, struct sink *log, struct sink *errors)
+static int settle_found(struct ring_file *file, struct pending *p, enum block_state state, struct sink *log,
+                        struct sink *errors)
+{
+    if (state == BLOCK_FRAGMENT)
+        return settle_fragment(file, p, log, errors);
+    if (state == BLOCK_WHOLE)
+        ring_file_commit(file);
+    else if (p->errors_fd >= 0)
+        cut_at(p->errors_fd, p->note.target[1].offset);
+    return LL_OK;
+}
+
+static int settle_pending(struct ring_file *file, struct sink *log, struct sink *errors)
 {
     const struct ring_note *note = ring_file_pending(file);
     int _cleanup_close_ log_fd = -1;
     int _cleanup_close_ errors_fd = -1;
     if (!note || log->is_stream)
-        return;
+        return LL_OK;
+    struct pending pending = {.note = *note, .errors_fd = -1};
     const char *run_id = file->identity->run_id;
     enum block_state state = look_at(log->path, &note->target[0], run_id, &log_fd);
-    if (state == BLOCK_FRAGMENT && complete(file, note, log_fd, log, errors))
-        state = BLOCK_WHOLE;
-    if (state == BLOCK_WHOLE) {
-        ring_file_commit(file);
-        return;
-    }
-    if (state == BLOCK_FRAGMENT)
-        cut_at(log_fd, note->target[0].offset);
+    pending.log_fd = log_fd;
     if (errors && look_at(errors->path, &note->target[1], run_id, &errors_fd) != BLOCK_MISSING)
-        cut_at(errors_fd, note->target[1].offset);
+        pending.errors_fd = errors_fd;
+    return settle_found(file, &pending, state, log, errors);
 }
 
 /* --- one ring ------------------------------------------------------------------------------------------- */
@@ -207,6 +252,7 @@ static int finish_ring(struct ring_file *file, struct sink *log, struct sink *er
     if (error)
         return error;
     error = write_rest(&drain) ? LL_EIO : LL_OK;
+    drain_let_go(&drain);
     recovered->records += drain.counters.records;
     recovered->lost_bytes += drain.counters.lost_bytes;
     drain_release(&drain);
@@ -237,7 +283,7 @@ static struct finding examine(int fd, const uint8_t *boot_id, struct sink *log, 
     if (finding.error)
         return finding;
     if (step == STEP_SETTLE)
-        settle_pending(&file, log, errors);
+        finding.error = settle_pending(&file, log, errors);
     if (step == STEP_FINISH)
         finding.error = finish_ring(&file, log, errors, recovered);
     finding.reason = "the log cannot be written";
@@ -258,20 +304,21 @@ static void count_finding(const struct finding *finding, const char *path, ll_re
     }
 }
 
-static void recover_one(const struct folder *folder, const char *path, struct sink *log, struct sink *errors,
-                        enum step step, ll_recovered *recovered, ll_problem *problem)
+static int recover_one(const struct folder *folder, const char *path, struct sink *log, struct sink *errors,
+                       enum step step, ll_recovered *recovered, ll_problem *problem)
 {
     int _cleanup_close_ fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct finding finding = {.error = LL_EACCES, .reason = "it cannot be opened, or is no file"};
     struct stat st;
     if (fd < 0 && errno == ENOENT)
-        return; /* its owner closed it, or another recoverer was here */
+        return LL_OK; /* its owner closed it, or another recoverer was here */
     if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
         finding = examine(fd, folder->boot_id, log, errors, step, recovered);
     if (step != STEP_SETTLE)
         count_finding(&finding, path, recovered, problem);
     if (step == STEP_FINISH && !finding.error && !finding.is_alive)
         unlink(path);
+    return finding.error;
 }
 
 /* --- all of them ---------------------------------------------------------------------------------------- */
@@ -290,31 +337,35 @@ static void remove_unfinished(const char *path)
         unlink(path);
 }
 
-static void recover_step(const struct folder *folder, struct sink *log, struct sink *errors, enum step step,
+/* Whether every ring could be looked at: memory that is short now may be there later. */
+static bool recover_step(const struct folder *folder, struct sink *log, struct sink *errors, enum step step,
                          ll_recovered *recovered, ll_problem *problem)
 {
     char path[LL_PATH_SIZE + 512];
     DIR *entries = opendir(folder->path);
+    bool looked = entries || errno != ENOMEM;
     for (struct dirent *entry; entries && (entry = readdir(entries));) {
         folder_path(folder, entry->d_name, "", path, sizeof path);
         if (ends_with(entry->d_name, ".ring"))
-            recover_one(folder, path, log, errors, step, recovered, problem);
+            looked &= recover_one(folder, path, log, errors, step, recovered, problem) != LL_ENOMEM;
         else if (ends_with(entry->d_name, ".new") && step == STEP_FINISH)
             remove_unfinished(path);
     }
     if (entries)
         closedir(entries);
+    return looked;
 }
 
-void recover_folder(const struct folder *folder, struct sink *log, struct sink *errors, bool dry_run,
-                    ll_recovered *recovered, ll_problem *problem)
+int recover_folder(const struct folder *folder, struct sink *log, struct sink *errors, bool dry_run,
+                   ll_recovered *recovered, ll_problem *problem)
 {
-    if (dry_run) {
+    if (dry_run)
         recover_step(folder, log, errors, STEP_LOOK, recovered, problem);
-        return;
-    }
-    recover_step(folder, log, errors, STEP_SETTLE, recovered, problem);
-    recover_step(folder, log, errors, STEP_FINISH, recovered, problem);
+    else if (!recover_step(folder, log, errors, STEP_SETTLE, recovered, problem))
+        return problem_set(problem, LL_ENOMEM, "no memory to finish the rings in %s", folder->path);
+    else
+        recover_step(folder, log, errors, STEP_FINISH, recovered, problem);
+    return LL_OK;
 }
 
 /* --- the public call ------------------------------------------------------------------------------------ */
@@ -348,13 +399,15 @@ static void recover_locked(struct job *job, const struct folder *folder, struct 
     os_robust_adopt(robust);
     if (!job->options.dry_run)
         os_robust_lock(robust, 1, -1);
-    recover_folder(folder, &log, has_errors ? &errors : NULL, job->options.dry_run, &job->recovered,
-                   &job->problem);
-    if (!job->options.dry_run)
+    job->result = recover_folder(folder, &log, has_errors ? &errors : NULL, job->options.dry_run,
+                                 &job->recovered, &job->problem);
+    if (job->result)
+        os_robust_abandon(robust, 1);
+    else if (!job->options.dry_run)
         os_robust_unlock(robust, 1);
     sink_release(&log);
     sink_release(&errors);
-    if (job->recovered.damaged)
+    if (!job->result && job->recovered.damaged)
         job->result = job->problem.error;
 }
 

@@ -224,7 +224,9 @@ void ring_file_note(struct ring_file *file, const struct ring_note *note)
     struct ring_note *place = &file->progress->note;
     put_back_segments(file);
     struct ring_note whole = *note;
-    whole.generation = place->generation; /* of an earlier block: does not hold yet */
+    whole.generation = 0; /* does not hold yet, nor does one of an earlier try any more */
+    __atomic_store_n(&place->generation, 0, __ATOMIC_RELEASE);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
     *place = whole;
     __atomic_store_n(&place->generation, file->progress->generation, __ATOMIC_RELEASE);
     put_back(file, PAGE_PROGRESS * file->page, file->progress, sizeof *file->progress);

@@ -89,6 +89,25 @@ static int target_of(const struct sink *sink, struct ring_target *ret_target)
     return 0;
 }
 
+bool sink_goes_on(struct sink *sink)
+{
+    struct stat st;
+    if (sink->is_stream)
+        return true;
+    return !__atomic_load_n(&sink->reopen, __ATOMIC_ACQUIRE) && is_ours(sink, &st) && is_current(sink, &st) &&
+           (uint64_t)st.st_size == sink->end;
+}
+
+void sink_give_up(struct sink *sink, size_t torn)
+{
+    struct stat st;
+    sink->sent = 0;
+    if (!torn || !is_ours(sink, &st) || (uint64_t)st.st_size != sink->end)
+        return;
+    if (ftruncate(sink->fd, (off_t)(sink->end - torn)))
+        sink->last_errno = errno; /* a file that can only be appended to: the line stays torn */
+}
+
 int sink_prepare(struct sink *sink, struct ring_target *ret_target)
 {
     struct stat st;
@@ -110,41 +129,21 @@ int sink_prepare(struct sink *sink, struct ring_target *ret_target)
     return error;
 }
 
-static int write_all(int fd, struct slice block)
-{
-    while (block.size > 0) {
-        ssize_t n = write(fd, block.data, block.size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : -EIO;
-        block.data += n;
-        block.size -= (size_t)n;
-    }
-    return 0;
-}
-
-/* A pipe takes what it can; the rest of the block goes on from there at the next try. */
-static int stream_write(struct sink *sink, struct slice block)
-{
-    while (sink->stream_sent < block.size) {
-        ssize_t n = write(sink->fd, block.data + sink->stream_sent, block.size - sink->stream_sent);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : -EIO;
-        sink->stream_sent += (size_t)n;
-    }
-    sink->stream_sent = 0;
-    return 0;
-}
-
+/* A disk or a pipe takes what it can; the rest of the block goes on from there at the next try. */
 int sink_write(struct sink *sink, struct slice block, const struct ring_target *target)
 {
-    int error = sink->is_stream ? stream_write(sink, block) : write_all(sink->fd, block);
+    int error = 0;
+    while (sink->sent < block.size && !error) {
+        ssize_t n = write(sink->fd, block.data + sink->sent, block.size - sink->sent);
+        if (n > 0)
+            sink->sent += (size_t)n;
+        else if (n == 0 || errno != EINTR)
+            error = n < 0 ? -errno : -EIO;
+    }
     sink->last_errno = -error;
-    if (error && !sink->is_stream && ftruncate(sink->fd, (off_t)target->offset))
-        sink->last_errno = errno;
+    sink->end = target->offset + sink->sent;
+    if (!error)
+        sink->sent = 0;
     return error;
 }
 

@@ -3,9 +3,9 @@
  * the one that is open (rotated, removed), and when its descriptor was closed by the program and the number
  * used again.
  *
- * A block goes through prepare -> write -> settled. A write that fails half-way is cut off again, so that the
- * file ends with a whole line; should even that fail, or the process die, the note in the ring file tells the
- * next writer where to cut.
+ * A block goes through prepare -> write -> settled. Of a write that fails half-way the bytes that are out
+ * stay out (`sent`), for whoever follows the file may have read them: the next write of the same block goes
+ * on behind them.
  */
 #ifndef LIBLOG_SINK_FILE_H
 #define LIBLOG_SINK_FILE_H
@@ -24,8 +24,9 @@ struct sink {
     char path[LL_PATH_SIZE]; /* empty: a stream that is always open (stdout, stderr) */
     int fd;
     bool is_stream;
-    size_t stream_sent; /* of the block that a full pipe has stopped */
-    bool reopen;        /* asked for by ll_reopen; atomic */
+    bool reopen;  /* asked for by ll_reopen; atomic */
+    size_t sent;  /* of the block whose write failed: so much of it is out already */
+    uint64_t end; /* of a file: where it ended after the last write */
     uint64_t device, inode;
     uint64_t reopens;      /* the file at the path had become another one */
     int64_t gone_since_ns; /* monotonic: since when the path leads nowhere; 0: it leads somewhere */
@@ -42,8 +43,16 @@ void sink_release(struct sink *sink);
  */
 int sink_prepare(struct sink *sink, struct ring_target *ret_target);
 
-/* Writes all of it or, as far as can be told, nothing. 0 or a negative errno. */
+/* Writes the block, or of one whose write failed what is missing. 0; or a negative errno, `sent` tells how
+ * much is out. */
 int sink_write(struct sink *sink, struct slice block, const struct ring_target *target);
+
+/* Whether the rest of a block can follow what was sent of it: the file at the path ends with that. */
+bool sink_goes_on(struct sink *sink);
+
+/* Gives up a block whose write failed: its last `torn` bytes of those sent are cut off, if they are the
+ * file's end. */
+void sink_give_up(struct sink *sink, size_t torn);
 
 /* After a write: whether the block stays. False when the file had been removed by then: it is to be written
  * again. */

@@ -16,30 +16,48 @@ static bool has_rings_in_file(const struct writer *w)
     return w->ring_path[0] != '\0';
 }
 
-static void recover_others(struct writer *w)
+static int recover_others(struct writer *w)
 {
     ll_recovered recovered = {0};
-    recover_folder(&w->folder, &w->log, w->has_errors ? &w->errors : NULL, false, &recovered, NULL);
+    int error =
+        recover_folder(&w->folder, &w->log, w->has_errors ? &w->errors : NULL, false, &recovered, NULL);
     w->health.recovered_rings += recovered.finished;
     w->health.recovered_records += recovered.records;
+    return error ? -ENOMEM : 0;
 }
 
 /* Takes the lock; should its holder have died, its fragment is repaired and its rings are finished before
  * anything else. */
 static int lock_log(struct writer *w)
 {
-    if (!has_rings_in_file(w))
+    if (!has_rings_in_file(w) || w->robust.held[WORD_LOCK])
         return 0;
     int taken = os_robust_lock(&w->robust, WORD_LOCK, WRITER_LOCK_NS_MAX);
-    if (taken == 1)
-        recover_others(w);
-    return taken < 0 ? taken : 0;
+    int error = taken == 1 ? recover_others(w) : taken;
+    if (error < 0 && taken >= 0)
+        os_robust_abandon(&w->robust, WORD_LOCK);
+    return error < 0 ? error : 0;
 }
 
+/* A block of which a part is in the file keeps the lock, so that nobody writes behind it, as long as nobody
+ * else wants to. */
 static void unlock_log(struct writer *w)
 {
-    if (has_rings_in_file(w))
-        os_robust_unlock(&w->robust, WORD_LOCK);
+    if (!has_rings_in_file(w))
+        return;
+    if (drain_is_torn(&w->drain) && !os_robust_is_wanted(&w->robust, WORD_LOCK))
+        return;
+    drain_let_go(&w->drain);
+    os_robust_unlock(&w->robust, WORD_LOCK);
+}
+
+/* At the end of a thread whose log could not be written: whoever comes next completes what is half there. */
+static void leave_log(struct writer *w)
+{
+    if (!has_rings_in_file(w))
+        drain_let_go(&w->drain);
+    else if (w->robust.held[WORD_LOCK])
+        os_robust_abandon(&w->robust, WORD_LOCK);
 }
 
 /* --- one pass ------------------------------------------------------------------------------------------- */
@@ -181,8 +199,10 @@ static void begin_in_file(struct writer *w)
     if (rename(w->new_path, w->ring_path))
         w->health.ring = LL_RING_MEMORY;
     if (os_robust_lock(&w->robust, WORD_LOCK, -1) >= 0) {
-        recover_others(w);
-        os_robust_unlock(&w->robust, WORD_LOCK);
+        if (recover_others(w))
+            os_robust_abandon(&w->robust, WORD_LOCK);
+        else
+            os_robust_unlock(&w->robust, WORD_LOCK);
     }
     publish_health(w);
 }
@@ -224,6 +244,7 @@ static void *writer_thread(void *argument)
     while (!__atomic_load_n(&w->stop, __ATOMIC_SEQ_CST))
         sleep_after(w, pass(w), &idle_since_ns);
     finish(w);
+    leave_log(w);
     if (has_rings_in_file(w))
         os_robust_unlock(&w->robust, WORD_OWNER);
     return NULL;

@@ -74,9 +74,11 @@ static int add_path(struct config *config, const char *path, struct problem *ret
         struct config_input *next = &config->inputs[config->input_count];
         *next = *input;
         next->path_count = 0;
-        next->service = NULL;
+        next->service = next->multiline.start = NULL;
         config->input_count++;
         int r = copy_text(input->service, &next->service, ret_problem);
+        if (r == 0)
+            r = copy_text(input->multiline.start, &next->multiline.start, ret_problem);
         if (r < 0)
             return r;
         input = next;

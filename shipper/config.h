@@ -20,6 +20,14 @@ enum {
     CONFIG_SECRETS_MAX = 64, /* secrets that came out of files */
 };
 
+/* Events of several lines, in text. */
+struct config_multiline {
+    char *start; /* the pattern of a line that begins one; NULL: every line is one */
+    int64_t timeout_ns;
+    uint64_t lines_max;
+    uint64_t bytes_max;
+};
+
 struct config_input {
     char *paths[CONFIG_PATHS_MAX];
     int path_count;
@@ -32,9 +40,10 @@ struct config_input {
     bool invalid_forward;
     bool copies_count;
     bool follow_symlinks;
-    uint64_t line_bytes_max; /* max_line */
-    char *service;           /* stands in where a record has none; NULL */
-    struct scan_config scan; /* format, keys */
+    uint64_t line_bytes_max;           /* max_line */
+    struct config_multiline multiline; /* format plain */
+    char *service;                     /* stands in where a record has none; NULL */
+    struct scan_config scan;           /* format, keys */
 };
 
 enum output_type { OUTPUT_STDOUT, OUTPUT_KAFKA };

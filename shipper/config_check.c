@@ -1,9 +1,12 @@
 /* What must hold between settings. */
 #include "config_read.h"
 #include "config_special.h"
+#include "pattern.h"
 
 #include <string.h>
 #include <strings.h>
+
+enum { KEY_NAME_BYTES_MAX = 127 }; /* of a key in JSON, its objects included */
 
 static yaml_node_t *find_value(struct reader *reader, yaml_node_t *node, const char *name)
 {
@@ -24,9 +27,48 @@ static void require(struct reader *reader, const struct place *place, yaml_node_
         report_add(reader->report, ERR_CFG_007, place, "`%s` is missing: %s", name, what);
 }
 
+/* As the scanner will make them, so that a mistake is told with its line. */
+static void check_pattern(struct reader *reader, const struct place *place, const char *text)
+{
+    struct pattern *pattern = NULL;
+    struct problem problem = {0};
+    if (pattern_new(text, true, &problem, &pattern) < 0)
+        report_add(reader->report, problem.error, place, "%s", problem.text);
+    pattern_free(pattern);
+}
+
+static void check_mapping(struct reader *reader, const struct place *keys, const struct key_mapping *mapping,
+                          bool is_text)
+{
+    struct place place = place_inside(keys, config_key_words[mapping->key], keys->line);
+    if (is_text)
+        check_pattern(reader, &place, mapping->path);
+    else if (strlen(mapping->path) > KEY_NAME_BYTES_MAX)
+        report_value(reader->report, &place, mapping->path, "the name of a key, of at most 127 bytes,", NULL);
+}
+
+static void check_text(struct reader *reader, const struct place *place, yaml_node_t *node,
+                       const struct config_input *input)
+{
+    bool is_text = scan_format_is_text(input->scan.format);
+    yaml_node_t *keys = find_value(reader, node, "keys"), *multiline = find_value(reader, node, "multiline");
+    struct place keys_place = place_inside(place, "keys", keys ? node_line(keys) : place->line);
+    struct place multiline_place =
+        place_inside(place, "multiline", multiline ? node_line(multiline) : place->line);
+    for (int i = 0; i < input->scan.mapping_count; i++)
+        check_mapping(reader, &keys_place, &input->scan.mapping[i], is_text);
+    if (!input->multiline.start)
+        return;
+    struct place start_place = place_inside(&multiline_place, "start", multiline_place.line);
+    check_pattern(reader, &start_place, input->multiline.start);
+    if (!is_text)
+        report_add(reader->report, ERR_CFG_004, &multiline_place,
+                   "events of several lines are of text; `format: plain` would do");
+}
+
 void check_input(struct reader *reader, const struct place *place, yaml_node_t *node, void *element)
 {
-    (void)element;
+    check_text(reader, place, node, element);
     require(reader, place, node, "paths", "the patterns of files to follow");
     const yaml_node_t *paths = find_value(reader, node, "paths");
     bool is_empty = paths && paths->type == YAML_SEQUENCE_NODE &&

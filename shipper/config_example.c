@@ -99,6 +99,8 @@ static void example_setting(const struct setting *setting, int variant, int inde
         example_line(setting, variant, indent, is_indented, out);
         return;
     }
+    if (variant == 1) /* explained in the first element */
+        return;
     fprintf(out, "%*s%s:\n", indent, "", setting->name);
     if (setting->type == SETTING_LIST)
         example_list(setting, indent, out);

@@ -16,8 +16,8 @@ static void add_mapping(struct reader *reader, const struct place *place, struct
 {
     struct key_mapping mapping = {.key = (enum event_key)key};
     if (!path[0] || strlen(path) >= sizeof mapping.path) {
-        report_value(reader->report, place, path, "the name of a key in the records, of at most 127 bytes,",
-                     NULL);
+        report_value(reader->report, place, path,
+                     "the name of a key in the records, or a pattern, of at most 255 bytes,", NULL);
         return;
     }
     if (scan->mapping_count == SCAN_MAPPING_MAX) {
@@ -108,8 +108,10 @@ static void read_level_table(struct reader *reader, const struct place *place, y
             read_rules(reader, &pair.place, pair.value, scan);
         else if (strcmp(pair.key, "default") == 0) {
             int level = read_level(reader, &pair.place, pair.value);
-            if (level >= 0)
+            if (level >= 0) {
                 scan->level_default = (enum level)level;
+                scan->has_level_default = true;
+            }
         } else
             report_add(reader->report, ERR_CFG_003, &pair.place,
                        "there is no such key; from, map or default would do");
@@ -122,7 +124,6 @@ static void read_level_table(struct reader *reader, const struct place *place, y
 static void read_keys(struct reader *reader, const struct place *place, yaml_node_t *node, void *base)
 {
     struct scan_config *scan = &((struct config_input *)base)->scan;
-    scan->level_default = LEVEL_UNKNOWN;
     if (!read_is_mapping(reader, place, node, "a table: the record's key, then the key in the file"))
         return;
     struct mapping_pair pair = {0};
@@ -163,8 +164,8 @@ static bool print_keys(const struct config *config, const void *base, int indent
         return false;
     for (int i = 0; i < scan->mapping_count; i++) {
         const struct key_mapping *mapping = &scan->mapping[i];
-        bool is_table = mapping->key == EVENT_LEVEL &&
-                        (scan->level_rule_count > 0 || scan->level_default != LEVEL_UNKNOWN);
+        bool is_table =
+            mapping->key == EVENT_LEVEL && (scan->level_rule_count > 0 || scan->has_level_default);
         fprintf(out, "\n%*s%s: %s", indent + 2, "", config_key_words[mapping->key],
                 is_table ? "{ from: " : "");
         print_scalar(config, mapping->path, out);
@@ -173,7 +174,8 @@ static bool print_keys(const struct config *config, const void *base, int indent
         fputs(", ", out);
         if (scan->level_rule_count > 0)
             print_rules(config, scan, out);
-        fprintf(out, "default: %s }", config_level_words[scan->level_default]);
+        enum level level = scan->has_level_default ? scan->level_default : LEVEL_UNKNOWN;
+        fprintf(out, "default: %s }", config_level_words[level]);
     }
     fputc('\n', out);
     return true;

@@ -143,9 +143,12 @@ static void print_section(const struct config *config, const struct section *sec
 {
     bool is_stdout = section->element_size == sizeof(struct config_output) &&
                      ((const struct config_output *)base)->type == OUTPUT_STDOUT;
+    bool is_json = section->element_size == sizeof(struct config_input) &&
+                   !scan_format_is_text(((const struct config_input *)base)->scan.format);
     for (int i = 0; i < section->count; i++) {
         const struct setting *setting = &section->settings[i];
-        if ((setting->is_kafka && is_stdout) || !is_given(config, setting, base))
+        if ((setting->is_kafka && is_stdout) || (setting->is_text && is_json) ||
+            !is_given(config, setting, base))
             continue;
         fprintf(out, "%*s%s:", first_is_indented ? 0 : indent, "", setting->name);
         print_value(config, setting, base, indent, out);

@@ -55,6 +55,40 @@ static const char *const start_words[] = {"beginning", "end", NULL};
 static const char *const invalid_words[] = {"reject", "forward", NULL};
 static const char *const copies_words[] = {"skip", "count", NULL};
 
+static const struct setting multiline_settings[] = {
+    {.name = "start",
+     .type = SETTING_TEXT,
+     .offset = IN_INPUT(multiline.start),
+     .help = "The pattern of a line that begins an event; lines that it does not match go on with the event "
+             "before "
+             "them. Without it, every line is an event.",
+     .example = {NULL, "'^\\d{4}-\\d\\d-\\d\\d'"}},
+    {.name = "timeout",
+     .type = SETTING_DURATION,
+     .offset = IN_INPUT(multiline.timeout_ns),
+     .initial = "2s",
+     .minimum = 100000000,
+     .maximum = 3600000000000,
+     .help = "An event at the end of a file has ended when so long nothing was added."},
+    {.name = "max_lines",
+     .type = SETTING_NUMBER,
+     .offset = IN_INPUT(multiline.lines_max),
+     .initial = "1000",
+     .minimum = 1,
+     .maximum = 1000000,
+     .help = "With so many lines an event ends; what follows is an event of its own."},
+    {.name = "max_bytes",
+     .type = SETTING_SIZE,
+     .offset = IN_INPUT(multiline.bytes_max),
+     .initial = "256KiB",
+     .minimum = 1024,
+     .maximum = 64 << 20,
+     .help = "The same for so many bytes. At most max_line counts."},
+};
+
+static const struct section multiline_section = {.settings = multiline_settings,
+                                                 .count = COUNT(multiline_settings)};
+
 static const struct setting input_settings[] = {
     {.name = "paths",
      .is_required = true,
@@ -88,13 +122,19 @@ static const struct setting input_settings[] = {
     {.name = "keys",
      .type = SETTING_SPECIAL,
      .functions = &keys_functions,
-     .help = "Where keys of the record are found in other programs' JSON: the record's key, then theirs; a "
-             "dot leads "
-             "into an object. `level` may be a table from values (or ranges of numbers) to levels.",
+     .help =
+         "Where keys of the record are found in other programs' JSON: the record's key, then theirs; a dot "
+         "leads into an object. In text (`format: plain`), then a pattern, whose first group is the value. "
+         "`level` may be a table from values (or ranges of numbers) to levels.",
      .example =
          {NULL,
           "{ timestamp: ts, message: request, endpoint: uri,\n"
           "level: { from: status, map: { \"500-599\": ERROR, \"400-499\": WARNING }, default: INFO } }"}},
+    {.name = "multiline",
+     .type = SETTING_SECTION,
+     .section = &multiline_section,
+     .is_text = true,
+     .help = "Events of several lines, with `format: plain`."},
     {.name = "start_at",
      .type = SETTING_FLAG_WORDS,
      .offset = IN_INPUT(start_at_end),

@@ -61,6 +61,7 @@ struct setting {
     const struct setting_functions *functions; /* SETTING_SPECIAL */
     bool is_required;                          /* where the key belongs, it must be there and not be empty */
     bool is_kafka;                             /* belongs to outputs of type kafka only */
+    bool is_text;                              /* belongs to inputs of format plain only */
     const char *help;                          /* sentences */
     /* What the example file shows, as YAML: in the first and in the second element of a list; elsewhere the
      * first. A line that is commented out shows the default, or else the second. */

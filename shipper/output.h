@@ -28,6 +28,7 @@ struct output_record {
     struct source *source;
     uint64_t offset; /* of the line */
     uint64_t end;    /* the position behind it */
+    bool is_whole;   /* may be of several lines: only its end is a position to go on from */
 };
 
 enum output_result {

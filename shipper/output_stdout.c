@@ -32,6 +32,7 @@ struct span {
     uint64_t ticket;
     uint64_t offset; /* of `data` in the source */
     uint64_t records;
+    bool is_whole; /* one record of several lines: only its end is a position */
 };
 
 struct output_stdout {
@@ -73,7 +74,8 @@ static bool span_continues(const struct output_stdout *self, const struct output
         return false;
     const struct span *last = &self->span[self->count - 1];
     const struct iovec *bytes = &self->vector[self->count - 1];
-    return last->stream == stream && (const char *)bytes->iov_base + bytes->iov_len == record->line.data &&
+    return !last->is_whole && last->stream == stream &&
+           (const char *)bytes->iov_base + bytes->iov_len == record->line.data &&
            last->offset + bytes->iov_len == line_offset(record);
 }
 
@@ -83,7 +85,14 @@ static void add_unended(struct output_stdout *self, struct output_stream *stream
 {
     span_add(self, (struct span){.offset = line_offset(record)}, record->line);
     uint64_t ticket = ack_sent(&stream->ack, record->end);
-    span_add(self, (struct span){stream, ticket, record->end - 1, 1}, SLICE("\n"));
+    span_add(self, (struct span){stream, ticket, record->end - 1, 1, false}, SLICE("\n"));
+}
+
+static void add_whole(struct output_stdout *self, struct output_stream *stream,
+                      const struct output_record *record)
+{
+    uint64_t ticket = ack_sent(&stream->ack, record->end);
+    span_add(self, (struct span){stream, ticket, line_offset(record), 1, true}, record->line);
 }
 
 static void add_record(struct output_stdout *self, struct output_stream *stream,
@@ -91,13 +100,15 @@ static void add_record(struct output_stdout *self, struct output_stream *stream,
 {
     if (record->line.data[record->line.size - 1] != '\n') {
         add_unended(self, stream, record);
+    } else if (record->is_whole) {
+        add_whole(self, stream, record);
     } else if (span_continues(self, stream, record)) {
         self->vector[self->count - 1].iov_len += record->line.size;
         self->span[self->count - 1].records++;
         ack_skip(&stream->ack, record->end);
     } else {
         uint64_t ticket = ack_sent(&stream->ack, record->end);
-        span_add(self, (struct span){stream, ticket, line_offset(record), 1}, record->line);
+        span_add(self, (struct span){stream, ticket, line_offset(record), 1, false}, record->line);
     }
 }
 
@@ -116,7 +127,7 @@ static void span_advance(struct output_stdout *self, size_t size)
     struct iovec *bytes = &self->vector[self->first];
     struct span *span = &self->span[self->first];
     const char *newline = memrchr(bytes->iov_base, '\n', size);
-    if (newline && span->stream) {
+    if (newline && span->stream && !span->is_whole) {
         uint64_t position = span->offset + (uint64_t)(newline + 1 - (const char *)bytes->iov_base);
         ack_partial(&span->stream->ack, span->ticket, position);
     }

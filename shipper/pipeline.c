@@ -56,8 +56,12 @@ bool pipeline_stops(const struct pipeline *pipeline)
 static int open_scanners(struct pipeline *pipeline, struct problem *ret_problem)
 {
     int result = 0;
-    for (int i = 0; result == 0 && i < pipeline->config->input_count; i++)
-        result = scanner_new(&pipeline->config->inputs[i].scan, ret_problem, &pipeline->scanner[i]);
+    for (int i = 0; result == 0 && i < pipeline->config->input_count; i++) {
+        const struct config_input *input = &pipeline->config->inputs[i];
+        result = scanner_new(&input->scan, ret_problem, &pipeline->scanner[i]);
+        if (result == 0 && input->multiline.start)
+            result = pattern_new(input->multiline.start, false, ret_problem, &pipeline->event_start[i]);
+    }
     return result;
 }
 
@@ -87,7 +91,7 @@ static int open_tail(struct pipeline *pipeline, struct problem *ret_problem)
     pipeline->own_file[0] = pipeline->config->database_file;
     pipeline->own_file[1] = "/proc/self/fd/1";
     pipeline->own_file[2] = "/proc/self/fd/2";
-    _cleanup_free_ struct source_record *known = NULL;
+    struct source_record *known = NULL;
     int known_count = 0;
     int result = store_load_sources(pipeline->store, ret_problem, &known, &known_count);
     if (result < 0)
@@ -101,7 +105,9 @@ static int open_tail(struct pipeline *pipeline, struct problem *ret_problem)
         .known = known,
         .known_count = known_count,
     };
-    return tail_new(&options, ret_problem, &pipeline->tail);
+    result = tail_new(&options, ret_problem, &pipeline->tail);
+    source_records_free(known, known_count);
+    return result;
 }
 
 static int open_all(struct pipeline *pipeline, struct problem *ret_problem)
@@ -128,6 +134,8 @@ static void close_all(struct pipeline *pipeline)
         output_close(pipeline->lane[i].output);
     for (int i = 0; i < CONFIG_INPUTS_MAX; i++)
         scanner_free(pipeline->scanner[i]);
+    for (int i = 0; i < CONFIG_INPUTS_MAX; i++)
+        pattern_free(pipeline->event_start[i]);
     reader_release(&pipeline->reader);
     tail_free(pipeline->tail);
     batch_free(pipeline->batch);

@@ -5,6 +5,7 @@
 
 #include "batch.h"
 #include "frame.h"
+#include "joiner.h"
 #include "output.h"
 #include "pipeline.h"
 #include "progress.h"
@@ -73,6 +74,7 @@ struct pipeline {
     const char *own_file[PIPELINE_OWN_FILES]; /* never inputs; the tail borrows them */
     struct tail *tail;
     struct scanner *scanner[CONFIG_INPUTS_MAX];
+    struct pattern *event_start[CONFIG_INPUTS_MAX]; /* NULL: every line is an event */
     struct lane lane[LANE_COUNT_MAX];
     int lane_count;
     struct reader reader;

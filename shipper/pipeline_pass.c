@@ -30,6 +30,7 @@ struct pass {
     uint64_t begin;
     uint64_t limit; /* where the next lane stands: no further; UINT64_MAX */
     struct framer framer;
+    struct joiner joiner;
     struct slice piece;
     uint64_t piece_offset; /* of the piece's first byte */
     uint64_t done;         /* end of the last line dealt with */
@@ -187,6 +188,7 @@ static void forward(struct pass *pass, const struct frame *frame, const struct e
         .source = pass->source,
         .offset = frame->offset,
         .end = frame->offset + frame->size,
+        .is_whole = pass->joiner.start != NULL,
     };
     for (int lane = LANE_STATS + 1; lane < pass->pipeline->lane_count; lane++) {
         struct output *output = pass->pipeline->lane[lane].output;
@@ -260,19 +262,31 @@ static void on_blank(struct pass *pass, const struct frame *frame)
     skip(pass, frame);
 }
 
+/* Above max_line an event would not fit into the reader's memory. */
+static void begin_joining(const struct pass *pass, struct joiner *joiner)
+{
+    const struct config_input *input = pass->source->input;
+    uint64_t line_max = input->line_bytes_max, bytes_max = input->multiline.bytes_max;
+    struct joiner_limits limits = {input->multiline.lines_max, bytes_max < line_max ? bytes_max : line_max};
+    joiner_init(joiner, pass->pipeline->event_start[input - pass->pipeline->config->inputs], limits);
+}
+
 /* The time of the last record in these bytes that tells one; `time_ns` when none does. */
 static int64_t last_time_in(struct pass *pass, struct slice bytes, uint64_t offset, int64_t time_ns)
 {
     struct framer framer;
+    struct joiner joiner;
     struct frame frame;
     framer_init(&framer, offset, LOOK_BACK_BYTES);
+    begin_joining(pass, &joiner);
     framer_feed(&framer, bytes);
-    while ((frame = framer_next(&framer)).kind != FRAME_END && frame.kind != FRAME_PARTIAL) {
+    while ((frame = joiner_next(&joiner, &framer)).kind != FRAME_END && frame.kind != FRAME_PARTIAL) {
         struct event event;
         if (frame.kind != FRAME_LINE || scan_line(pass->scanner, frame.line, &event) != 0)
             continue;
         event_interpret(pass->scanner, &event, pass->now_ns, time_ns);
         time_ns = event.time_ns;
+        pass->source->tells_time |= !event.bad_time;
     }
     return time_ns;
 }
@@ -303,10 +317,14 @@ static void interpret(struct pass *pass, struct event *event)
         look_back(pass);
         event->time_ns = source->last_time_ns;
     }
+    /* Text in which nothing tells a time goes on telling that of the file. */
+    if (event->bad_time && !source->tells_time && scan_format_is_text(source->input->scan.format))
+        event->time_ns = source->record.evidence.modified_ns;
     if (!takes_part(pass, LANE_STATS))
         return;
     source->last_time_ns = event->time_ns;
     source->knows_time = true;
+    source->tells_time |= !event->bad_time;
 }
 
 static void on_record(struct pass *pass, const struct frame *frame, struct event *event)
@@ -369,6 +387,29 @@ static void on_last_line(struct pass *pass, struct frame frame, bool for_good)
     pass->done = frame.offset + frame.size;
 }
 
+/* An event of several lines waits until nothing was added to the file for a while. */
+static bool was_quiet(struct pass *pass)
+{
+    struct source *source = pass->source;
+    uint64_t end = pass->piece_offset + pass->piece.size;
+    int64_t now_ns = pipeline_mono_ns();
+    if (source->quiet_end != end || !source->quiet_since_ns) {
+        source->quiet_end = end;
+        source->quiet_since_ns = now_ns;
+    }
+    return pass->end == SOURCE_WAIT && now_ns - source->quiet_since_ns >= source->input->multiline.timeout_ns;
+}
+
+/* In text nothing can be cut: what has no newline at the end for good is a line, too. */
+static void take_last_events(struct pass *pass, bool at_end, bool for_good)
+{
+    struct frame frame;
+    if (!at_end && !was_quiet(pass))
+        return;
+    while ((frame = joiner_last(&pass->joiner, &pass->framer, for_good)).kind != FRAME_END)
+        on_frame(pass, &frame);
+}
+
 /* Where another lane stands a line has ended, whatever follows: it took the same bytes for the last line
  * once. */
 static void take_last_line(struct pass *pass)
@@ -376,6 +417,10 @@ static void take_last_line(struct pass *pass)
     bool at_limit = pass->piece_offset + pass->piece.size == pass->limit;
     bool for_good = at_limit || ends_for_good(pass->source);
     bool at_end = at_limit || pass->end == SOURCE_FINISHED || (pass->end == SOURCE_BROKEN && for_good);
+    if (scan_format_is_text(pass->source->input->scan.format)) {
+        take_last_events(pass, at_end, for_good);
+        return;
+    }
     if (!at_end || (pass->framer.skipping && !for_good))
         return;
     struct frame frame = framer_last(&pass->framer);
@@ -392,6 +437,7 @@ static void begin_framing(struct pass *pass)
         pass->framer = line->framer;
     else
         framer_init(&pass->framer, pass->begin, pass->source->input->line_bytes_max);
+    begin_joining(pass, &pass->joiner);
     pass->piece_offset = pass->framer.offset;
     pass->done = pass->begin;
 }
@@ -447,7 +493,7 @@ static void take_lines(struct pass *pass)
     struct frame frame;
     framer_feed(&pass->framer, pass->piece);
     for (;;) {
-        frame = framer_next(&pass->framer);
+        frame = joiner_next(&pass->joiner, &pass->framer);
         if (frame.kind == FRAME_END || frame.kind == FRAME_PARTIAL)
             break;
         on_frame(pass, &frame);
@@ -534,7 +580,8 @@ bool pipeline_pass(struct pipeline *pipeline, struct source *source)
         return false;
     take_lines(&pass);
     if (pass.done == pass.begin && pass.end == SOURCE_MORE && !pass.framer.skipping && pass.lanes) {
-        keep_rest(&pass); /* a line longer than a piece */
+        keep_rest(&pass); /* a line, or an event of several, longer than a piece */
+        begin_framing(&pass);
         if (read_piece(&pass, pipeline->reader.capacity) < 0)
             return false;
         take_lines(&pass);

@@ -175,25 +175,54 @@ static void flag_bad_utf8(struct event *event)
         event->value[i].escaped |= event->value[i].kind == VALUE_STRING;
 }
 
-int scan_line(struct scanner *scanner, struct slice line, struct event *ret_event)
+/* The general way: the grammar decides. */
+static int scan_by_grammar(struct scanner *scanner, struct slice line, struct event *event)
 {
-    if (line.size > UINT32_MAX)
-        return 1 + REJECT_TOO_LONG;
-    scan_clear(ret_event, sizeof(*ret_event));
-    memset(scanner->rank, SCAN_RANK_NONE, sizeof(scanner->rank));
-
     struct grammar grammar;
-    enum grammar_result result = scan_text(scanner, line, 0, ret_event, &grammar);
+    scan_clear(event, sizeof(*event));
+    memset(scanner->rank, SCAN_RANK_NONE, sizeof(scanner->rank));
+    enum grammar_result result = scan_text(scanner, line, 0, event, &grammar);
     bool taken = result == GRAMMAR_DONE && grammar.is_object;
     if (scanner->any_pending)
-        scan_pending(scanner, taken ? ret_event : NULL);
+        scan_pending(scanner, taken ? event : NULL);
     if (!taken)
         return 1 + (result == GRAMMAR_BAD_DEEP ? REJECT_TOO_DEEP
                     : result == GRAMMAR_BAD    ? REJECT_NOT_JSON
                                                : REJECT_NOT_OBJECT);
     if (grammar.carry.high && !scan_utf8_is_valid(line))
-        flag_bad_utf8(ret_event);
+        flag_bad_utf8(event);
     return 0;
+}
+
+/* Nothing but what JSON calls white space: what is cut off is not looked at again. */
+static inline bool is_json_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static inline struct slice without_space_behind(struct slice line)
+{
+    while (line.size && is_json_space(line.data[line.size - 1]))
+        line.size--;
+    return line;
+}
+
+int scan_line(struct scanner *scanner, struct slice line, struct event *ret_event)
+{
+    if (line.size > UINT32_MAX)
+        return 1 + REJECT_TOO_LONG;
+    if (scanner->plain) {
+        plain_scan(scanner->plain, line, ret_event);
+        return 0;
+    }
+    struct slice text = without_space_behind(line);
+    scan_clear(ret_event, sizeof(*ret_event));
+    if (scanner->way->walk(&scanner->shapes, text, ret_event->value))
+        return 0;
+    int result = scan_by_grammar(scanner, line, ret_event);
+    if (result == 0)
+        scan_shapes_learn(&scanner->shapes, text, ret_event);
+    return result;
 }
 
 static int add_format(struct scanner *scanner, const struct scan_format *format)
@@ -227,15 +256,24 @@ static int add_mappings(struct scanner *scanner, const struct scan_config *confi
     return 0;
 }
 
+static void take_levels(struct scanner *scanner, const struct scan_config *config)
+{
+    memcpy(scanner->level_rule, config->level_rule, sizeof(scanner->level_rule));
+    scanner->level_rule_count = config->level_rule_count;
+    scanner->has_level_default = config->has_level_default;
+    scanner->level_default = config->level_default;
+}
+
 static int fill(struct scanner *scanner, const struct scan_config *config, struct problem *ret_problem)
 {
+    take_levels(scanner, config);
+    if (scan_format_is_text(config->format))
+        return plain_new(config, ret_problem, &scanner->plain);
     const struct scan_format *format = scan_format_find(config->format);
     if (!format)
         return problem_set(ret_problem, ERR_CFG_004, "The format \"%s\" is not known.", config->format);
     scanner->way = scan_way_best();
-    memcpy(scanner->level_rule, config->level_rule, sizeof(scanner->level_rule));
-    scanner->level_rule_count = config->level_rule_count;
-    scanner->level_default = config->level_default;
+    scan_shapes_init(&scanner->shapes);
     if (scan_names_init(&scanner->names) < 0 || add_format(scanner, format) < 0)
         return problem_set(ret_problem, ERR_INT_002, "There is no memory for the keys of a format.");
     int rc = add_mappings(scanner, config, ret_problem);
@@ -267,6 +305,8 @@ void scanner_free(struct scanner *scanner)
     if (!scanner)
         return;
     scan_names_release(&scanner->names);
+    scan_shapes_release(&scanner->shapes);
+    plain_free(scanner->plain);
     free(scanner->pending);
     free(scanner);
 }

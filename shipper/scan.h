@@ -25,7 +25,8 @@ const char *reject_reason_name(enum reject_reason reason); /* "not_json" … */
 /* One line of an input's `keys:` table: where a key of the record is found in another program's JSON. */
 struct key_mapping {
     enum event_key key;
-    char path[128]; /* "err.kind": the nested key, or the flat key of that name */
+    char path[256]; /* "err.kind": the nested key, or the flat key of that name; in text, a pattern
+                       (pattern.h) */
 };
 
 /* `level: { from: status, map: { "500-599": ERROR }, default: INFO }`; `from` is a mapping of EVENT_LEVEL. */
@@ -40,16 +41,21 @@ struct scan_config {
     int mapping_count;
     struct level_rule level_rule[SCAN_LEVEL_RULES_MAX];
     int level_rule_count;
-    enum level level_default; /* when rules are given and none fits */
+    bool has_level_default;
+    enum level level_default; /* of a level that neither the rules nor the usual words know */
     char format[16];          /* "liblog" ecs otel zap zerolog pino structlog logback plain */
 };
 
 /* Whether `name` is a format this version reads. */
 bool scan_format_known(const char *name);
 
+/* Whether it is "plain": lines of text, `keys` being patterns. */
+bool scan_format_is_text(const char *name);
+
 struct scanner;
 
-/* A scanner is used by one thread at a time. 0, or a negative error with ret_problem filled. */
+/* A scanner is used by one thread at a time. 0, or a negative error with ret_problem filled. With format
+ * "plain" lines are text, and each is a record (plain.h). */
 int scanner_new(const struct scan_config *config, struct problem *ret_problem, struct scanner **ret_scanner);
 void scanner_free(struct scanner *scanner);
 

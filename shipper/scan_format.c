@@ -87,7 +87,12 @@ const struct scan_format *scan_format_find(const char *name)
     return NULL;
 }
 
+bool scan_format_is_text(const char *name)
+{
+    return strcmp(name, "plain") == 0;
+}
+
 bool scan_format_known(const char *name)
 {
-    return name[0] && scan_format_find(name);
+    return name[0] && (scan_format_find(name) || scan_format_is_text(name));
 }

@@ -277,14 +277,19 @@ static bool ends_scalar(const char *text, const char *end)
     return text == end || (*text && strchr(" \t\r\n,:]}[{\"", *text));
 }
 
-/* Whether the scalar that begins at `text` is a number or a literal name, to its very end. */
-static bool scalar_is_good(const char *text, const char *end)
+const char *grammar_scalar_end(const char *text, const char *end)
 {
     static const struct slice literals[] = {{"true", 4}, {"false", 5}, {"null", 4}};
     for (size_t i = 0; i < sizeof(literals) / sizeof(literals[0]); i++)
         if (slice_starts_with(slice_from(text, (size_t)(end - text)), literals[i]))
-            return ends_scalar(text + literals[i].size, end);
-    const char *stop = number_end(text, end);
+            return text + literals[i].size;
+    return number_end(text, end);
+}
+
+/* Whether the scalar that begins at `text` is good to its very end. */
+static bool scalar_is_good(const char *text, const char *end)
+{
+    const char *stop = grammar_scalar_end(text, end);
     return stop && ends_scalar(stop, end);
 }
 

@@ -8,13 +8,21 @@ enum { WORD_SIZE_MAX = 64 }; /* a level, a mark, or a time as text; anything lon
 
 static const int64_t time_ahead_ns_max = INT64_C(5) * 60 * 1000000000;
 
+/* Text has times in more forms than JSON, and no offset means local time there. */
+static bool read_time(struct scanner *scanner, struct slice text, int64_t now_ns, int64_t *ret_ns)
+{
+    if (scanner->plain && plain_time_read(&scanner->local, text, now_ns, ret_ns))
+        return true;
+    return scan_time(&scanner->minute, text, ret_ns) == 0;
+}
+
 static bool time_is_good(struct scanner *scanner, const struct value *value, int64_t now_ns, int64_t *ret_ns)
 {
     char memory[WORD_SIZE_MAX];
     if (value->kind != VALUE_STRING && value->kind != VALUE_NUMBER)
         return false;
     int64_t ns;
-    if (scan_time(&scanner->minute, value_text(value, memory, sizeof(memory)), &ns) < 0 ||
+    if (!read_time(scanner, value_text(value, memory, sizeof(memory)), now_ns, &ns) ||
         ns > now_ns + time_ahead_ns_max)
         return false;
     *ret_ns = ns;
@@ -37,8 +45,7 @@ static enum level level_by_rules(const struct scanner *scanner, struct slice tex
     for (int i = 0; i < scanner->level_rule_count; i++)
         if (rule_fits(&scanner->level_rule[i], text, is_number, number))
             return scanner->level_rule[i].level;
-    enum level level = is_number ? LEVEL_UNKNOWN : level_from_text(text);
-    return level == LEVEL_UNKNOWN ? scanner->level_default : level;
+    return is_number ? LEVEL_UNKNOWN : level_from_text(text);
 }
 
 /* OpenTelemetry's severities: four of each, 1 to 24. */
@@ -55,9 +62,10 @@ static enum level level_of(const struct scanner *scanner, const struct value *va
     char memory[WORD_SIZE_MAX];
     bool is_word = value->kind == VALUE_STRING || value->kind == VALUE_NUMBER;
     struct slice text = is_word ? value_text(value, memory, sizeof(memory)) : (struct slice){0};
-    if (scanner->level_rule_count)
-        return level_by_rules(scanner, text);
-    return scanner->otel_levels ? level_from_severity(text) : level_from_text(text);
+    enum level level = scanner->level_rule_count ? level_by_rules(scanner, text)
+                       : scanner->otel_levels    ? level_from_severity(text)
+                                                 : level_from_text(text);
+    return level == LEVEL_UNKNOWN && scanner->has_level_default ? scanner->level_default : level;
 }
 
 /* A positive whole number, or 0. */

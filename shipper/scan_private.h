@@ -2,7 +2,10 @@
 #ifndef SHIPPER_SCAN_PRIVATE_H
 #define SHIPPER_SCAN_PRIVATE_H
 
+#include "plain.h"
+#include "plain_time.h"
 #include "scan_names.h"
+#include "scan_shape.h"
 #include "scan_way.h"
 
 enum { MINUTE_TEXT_SIZE = 16 }; /* 2025-10-19T14:30 */
@@ -17,14 +20,18 @@ struct scan_minute {
 struct scanner {
     const struct scan_way *way;
     struct scan_names names;
+    struct scan_shapes shapes;
     struct slice *pending; /* by node: an object of this line that is still to be looked into */
     bool any_pending;
     uint8_t rank[EVENT_KEY_COUNT]; /* of the name that gave the value */
     bool otel_levels;
     struct level_rule level_rule[SCAN_LEVEL_RULES_MAX];
     int level_rule_count;
+    bool has_level_default;
     enum level level_default;
     struct scan_minute minute;
+    struct local_offset local;
+    struct plain *plain; /* NULL: lines are JSON */
 };
 
 /* A time as logs write it: RFC 3339 in UTC or with an offset (its colon may be missing), or a number of

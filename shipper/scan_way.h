@@ -6,11 +6,13 @@
 #define SHIPPER_SCAN_WAY_H
 
 #include "scan_grammar.h"
+#include "scan_shape.h"
 
 struct scan_way {
     const char *name; /* "avx512", "avx2", "sse2", "neon", "plain" */
     scan_mask_function *mask;
     grammar_step_function *step;
+    scan_walk_function *walk;
     bool (*usable)(void); /* on this machine */
 };
 

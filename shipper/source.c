@@ -5,9 +5,17 @@
 #include <inttypes.h>
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { HASH_HEX_SIZE = 2 * SOURCE_HASH_SIZE, SHA256_SIZE = 32 };
+
+void source_records_free(struct source_record *records, int count)
+{
+    for (int i = 0; i < count; i++)
+        free(records[i].path);
+    free(records);
+}
 
 void source_hash_bytes(struct source_hash *ret_hash, const void *bytes, uint32_t size)
 {

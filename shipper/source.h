@@ -16,7 +16,7 @@ enum {
     SOURCE_HEAD_BYTES_MAX = 1024,
     SOURCE_MARKER_BYTES_MAX = 256,
     SOURCE_HASH_SIZE = 16,
-    SOURCE_PATH_MAX = 4096
+    SOURCE_PATH_MAX = 4096, /* with its end, as PATH_MAX */
 };
 
 /* The hash of the `size` bytes that end at (marker) or begin with (head) a place. size 0: nothing to compare.
@@ -42,9 +42,13 @@ struct source_evidence {
 /* What is kept of a source in the database, and what it is called there. */
 struct source_record {
     char id[UUID_TEXT_SIZE + 1];
-    char path[SOURCE_PATH_MAX]; /* where it was last seen */
+    char *
+        path; /* where it was last seen; owned, and as long as the path, since there may be 100,000 of them */
     struct source_evidence evidence;
 };
+
+/* Frees an array of records with their paths. NULL is allowed. */
+void source_records_free(struct source_record *records, int count);
 
 /* Evidence as text for the table `source` (one JSON object), and back. 0, or -1 when it is not that. */
 enum { SOURCE_EVIDENCE_TEXT_MAX = 512 };

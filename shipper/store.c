@@ -177,16 +177,18 @@ int store_load_series(struct store *store, struct batch *batch, struct problem *
     return r;
 }
 
-/* 0 and the source, or -1 when the row is not what this program wrote. */
+/* 0 and the source, -ERR_INT_002, or -ERR_DB_002 when the row is not what this program wrote. */
 static int read_source(sqlite3_stmt *statement, struct source_record *ret_source)
 {
     struct slice id = store_column(statement, 0), path = store_column(statement, 1);
     struct source_record source = {0};
-    if (id.size != UUID_TEXT_SIZE || path.size >= sizeof(source.path) ||
+    if (id.size != UUID_TEXT_SIZE || path.size >= SOURCE_PATH_MAX ||
         source_evidence_from_text((const char *)sqlite3_column_text(statement, 2), &source.evidence) < 0)
-        return -1;
+        return -ERR_DB_002;
     memcpy(source.id, id.data, id.size);
-    memcpy(source.path, path.data, path.size);
+    source.path = strndup(path.data, path.size);
+    if (!source.path)
+        return -ERR_INT_002;
     *ret_source = source;
     return 0;
 }
@@ -201,7 +203,10 @@ static int add_source(struct source_record **sources, int count, sqlite3_stmt *s
             return problem_set(ret_problem, ERR_INT_002, "memory ran out while the sources were read");
         *sources = more;
     }
-    if (read_source(statement, &(*sources)[count]) < 0)
+    int r = read_source(statement, &(*sources)[count]);
+    if (r == -ERR_INT_002)
+        return problem_set(ret_problem, ERR_INT_002, "memory ran out while the sources were read");
+    if (r < 0)
         return problem_set(ret_problem, ERR_DB_002, "the row of source %.36s cannot be understood",
                            (const char *)sqlite3_column_text(statement, 0));
     return 0;
@@ -211,19 +216,20 @@ int store_load_sources(struct store *store, struct problem *ret_problem, struct 
                        int *ret_count)
 {
     sqlite3_stmt *statement = store->statement[STATEMENT_GET_SOURCES];
-    _cleanup_free_ struct source_record *sources = NULL;
+    struct source_record *sources = NULL;
     int count = 0, r;
     while ((r = store_next(statement, ret_problem)) == 1) {
         r = add_source(&sources, count, statement, ret_problem);
-        if (r < 0) {
-            sqlite3_reset(statement);
-            return r;
-        }
+        if (r < 0)
+            break;
         count++;
     }
-    if (r < 0)
+    sqlite3_reset(statement);
+    if (r < 0) {
+        source_records_free(sources, count);
         return r;
-    *ret_sources = take_pointer(sources);
+    }
+    *ret_sources = sources;
     *ret_count = count;
     return 0;
 }

@@ -28,7 +28,7 @@ const char *store_instance(const struct store *store);
 /* All series there are, into the batch; once, after both were opened. */
 int store_load_series(struct store *store, struct batch *batch, struct problem *ret_problem);
 
-/* The sources known, newest last; the caller frees the array. */
+/* The sources known, newest last; source_records_free takes them. */
 int store_load_sources(struct store *store, struct problem *ret_problem, struct source_record **ret_sources,
                        int *ret_count);
 

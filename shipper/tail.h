@@ -40,6 +40,9 @@ struct source {
     uint64_t committed[LANE_COUNT_MAX]; /* what the database holds; UINT64_MAX: no row yet */
     bool started;                       /* every lane has its position */
     bool knows_time;          /* last_time_ns is that of the record before the statistics' position */
+    bool tells_time;          /* some record of it told its time */
+    uint64_t quiet_end;       /* where the file's bytes end, ... */
+    int64_t quiet_since_ns;   /* ... since when (monotonic): how long an event of several lines has waited */
     struct source_file *file; /* tail's own: descriptor, decompressor; NULL while it cannot be read */
 };
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -35,10 +36,9 @@ int file_pool_default_max(void)
     return half < POOL_OPEN_MIN ? POOL_OPEN_MIN : half > POOL_OPEN_MAX ? POOL_OPEN_MAX : (int)half;
 }
 
-void file_init(struct source_file *file, struct file_pool *pool, const char *path)
+void file_init(struct source_file *file, struct file_pool *pool)
 {
-    *file = (struct source_file){
-        .pool = pool, .path = path, .fd = -1, .limit = UINT64_MAX, .length = FILE_LENGTH_UNKNOWN};
+    *file = (struct source_file){.pool = pool, .fd = -1, .limit = UINT64_MAX, .length = FILE_LENGTH_UNKNOWN};
 }
 
 static void ring_remove(struct source_file *file)
@@ -71,6 +71,9 @@ void file_close(struct source_file *file)
 {
     unzip_free(file->unzip);
     file->unzip = NULL;
+    free(file->recent);
+    file->recent = NULL;
+    file->recent_size = 0;
     if (file->fd < 0)
         return;
     ring_remove(file);

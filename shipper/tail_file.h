@@ -65,14 +65,14 @@ struct source_file {
     uint64_t length; /* of a compressed file, when its end was seen; else FILE_LENGTH_UNKNOWN */
 
     uint32_t recent_size; /* the bytes before the evidence's offset, as far as they are in memory */
-    char recent[SOURCE_MARKER_BYTES_MAX];
+    char *recent;         /* SOURCE_MARKER_BYTES_MAX of them at most; NULL: none, as while it is closed */
 };
 
 /* The number of descriptors that may be open, by the process's own limit. */
 int file_pool_default_max(void);
 
-void file_init(struct source_file *file, struct file_pool *pool, const char *path);
-void file_close(struct source_file *file); /* also the decompressor */
+void file_init(struct source_file *file, struct file_pool *pool); /* its path is to be set */
+void file_close(struct source_file *file);                        /* also the decompressor */
 
 /* Takes over an open descriptor (and its decompressor, or NULL); makes room in the pool. */
 void file_adopt(struct source_file *file, int fd, struct unzip *unzip);

@@ -135,19 +135,19 @@ static const struct config_input *input_of(const struct tail *tail, const struct
 
 static int set_place(struct tracked *tracked, const struct found_file *found)
 {
-    struct source_record *record = &tracked->source.record;
+    const struct source_record *record = &tracked->source.record;
     char *family = strdup(found->family);
+    bool moved = strcmp(record->path, found->path) != 0;
 
-    if (!family)
+    if (!family || (moved && tail_set_path(tracked, found->path) < 0)) {
+        free(family);
         return -1;
+    }
     free(tracked->family);
     tracked->family = family;
     tracked->generation = found->generation;
     tracked->input = found->input;
-    if (strcmp(record->path, found->path) != 0) {
-        snprintf(record->path, sizeof(record->path), "%s", found->path);
-        tracked->source.changed = true;
-    }
+    tracked->source.changed |= moved;
     return 0;
 }
 

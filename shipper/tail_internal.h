@@ -1,4 +1,16 @@
-/* The inside of a tail, shared by tail.c (looking, order) and tail_identify.c (which source a file is). */
+/*
+ * The inside of a tail:
+ *
+ *      tail.c            the interface, and what is done at each look
+ *      tail_scan.c       listing the folders: what has come, moved and gone
+ *      tail_identify.c   which source a file is that turned up
+ *      tail_check.c      what became of one file that is known
+ *      tail_list.c       the sources that are tailed, in their order
+ *      tail_known.c      all sources ever heard of, by inode and head
+ *      tail_source.c     a source's bytes by position
+ *      tail_file.c       its descriptor, its states, the evidence a file shows
+ *      tail_problem.c    what cannot be read, told once
+ */
 #ifndef SHIPPER_TAIL_INTERNAL_H
 #define SHIPPER_TAIL_INTERNAL_H
 
@@ -78,17 +90,57 @@ static inline struct tracked *tracked_of(const struct source *source)
     return (struct tracked *)(uintptr_t)source;
 }
 
+/* ---- tail_problem.c ---- */
+
 /* Tells a problem with a path, once until it changes, and counts it. */
 void tail_tell(struct tail *tail, const struct problem *problem, const char *path);
+
+/* What this scan did not meet again is over: should it come back, it is told again. */
+void tail_forget_told(struct tail *tail);
+
+/* ---- tail_scan.c ---- */
+
+/* Lists the folders and settles what each file is. 0 or a negative error. */
+int tail_scan(struct tail *tail, struct problem *ret_problem);
 
 /* The next scan comes at `delay_ns` from now at the latest. */
 void tail_scan_within(struct tail *tail, int64_t delay_ns);
 
+/* ---- tail_list.c ---- */
+
 /* A source for that entry of `known`, in the list, not yet with a file. NULL when memory ran out. */
 struct tracked *tail_track(struct tail *tail, int known, int input, const char *path);
 
+/* Frees a source that is in no list any more. */
+void tail_untrack(struct tracked *tracked);
+
+/* Frees what was dropped since the last scan. */
+void tail_free_dropped(struct tail *tail);
+
+/* Where the source's file is called `path` from now on. 0, or -1 when memory ran out. */
+int tail_set_path(struct tracked *tracked, const char *path);
+
+/* Puts the list in order, after the generations or paths of some have changed. */
+void tail_sort(struct tail *tail);
+
+/* The source whose file is called that, or NULL; as of the last tail_sort. */
+struct tracked *tail_find_by_path(const struct tail *tail, const char *path);
+
 /* Its bytes are out of reach for good: what was not read is counted. */
 void tail_lose(struct tracked *tracked);
+
+/* ---- tail_check.c ---- */
+
+/* Takes in size and time. Sets `rewritten` when they show that the file is another now. */
+void tail_check_status(struct tail *tail, struct tracked *tracked, uint64_t size, int64_t modified_ns);
+
+/* The same by descriptor or path, without a scan; asks for one when it is needed. */
+void tail_check_file(struct tail *tail, struct tracked *tracked);
+
+/* Each source goes on to the state that its file is in now. */
+void tail_step_all(struct tail *tail);
+
+/* ---- tail_identify.c ---- */
 
 /*
  * Finds out which source each of these files is, and gives it to that one: an older one that goes on there,

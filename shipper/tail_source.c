@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 /* How far the source reaches: as far as it may be read now, in the units of its position. */
@@ -219,18 +220,55 @@ int source_read(struct source *source, uint64_t offset, void *memory, size_t siz
 
 /* ---- positions ---- */
 
+static uint32_t at_most_a_marker(uint64_t size)
+{
+    return size < SOURCE_MARKER_BYTES_MAX ? (uint32_t)size : SOURCE_MARKER_BYTES_MAX;
+}
+
 /* Keeps the last bytes before `offset`: the new ones, behind what is left of those from before. */
 static void keep_recent(struct source_file *file, uint64_t from, uint64_t offset, struct slice recent)
 {
-    size_t size = recent.size < SOURCE_MARKER_BYTES_MAX ? recent.size : SOURCE_MARKER_BYTES_MAX;
-    size_t kept = from + recent.size == offset ? file->recent_size : 0;
+    uint32_t size = at_most_a_marker(recent.size);
+    uint32_t kept = from + recent.size == offset ? file->recent_size : 0;
 
     if (kept + size > SOURCE_MARKER_BYTES_MAX)
         kept = SOURCE_MARKER_BYTES_MAX - size;
     memmove(file->recent, file->recent + file->recent_size - kept, kept);
     if (size)
         memcpy(file->recent + kept, recent.data + recent.size - size, size);
-    file->recent_size = (uint32_t)(kept + size);
+    file->recent_size = kept + size;
+}
+
+/* After a restart, or when the file was closed meanwhile, what lies before the new bytes is not in memory: it
+ * is taken from the file, if that still holds the new bytes where they were read. */
+static void complete_recent(struct source_file *file, uint64_t offset)
+{
+    char bytes[SOURCE_MARKER_BYTES_MAX];
+    uint32_t want = at_most_a_marker(offset), have = file->recent_size;
+
+    if (have >= want || file->fd < 0 || file_pread(file->fd, bytes, want, offset - want) != (ssize_t)want ||
+        memcmp(bytes + want - have, file->recent, have) != 0)
+        return;
+    memcpy(file->recent, bytes, want);
+    file->recent_size = want;
+}
+
+static void renew_marker(struct source *source, uint64_t offset, struct slice recent)
+{
+    struct source_evidence *evidence = &source->record.evidence;
+    struct source_file *file = source->file;
+    uint32_t size = at_most_a_marker(recent.size);
+
+    if (file && !file->recent)
+        file->recent = malloc(SOURCE_MARKER_BYTES_MAX);
+    if (!file || !file->recent) {
+        source_hash_bytes(&evidence->marker, size ? recent.data + recent.size - size : "", size);
+        return;
+    }
+    keep_recent(file, evidence->offset, offset, recent);
+    if (!evidence->compressed)
+        complete_recent(file, offset);
+    source_hash_bytes(&evidence->marker, file->recent, file->recent_size);
 }
 
 /* A file that was short when it was found has more of a head now. */
@@ -248,20 +286,12 @@ static void renew_head(struct source *source)
 
 void source_moved(struct source *source, uint64_t offset, struct slice recent)
 {
-    struct source_evidence *evidence = &source->record.evidence;
-    struct source_file *file = source->file;
-
     assert(recent.size <= offset);
     source->changed = true;
-    if (!file) {
-        size_t size = recent.size < SOURCE_MARKER_BYTES_MAX ? recent.size : SOURCE_MARKER_BYTES_MAX;
-        evidence->offset = offset;
-        source_hash_bytes(&evidence->marker, size ? recent.data + recent.size - size : "", (uint32_t)size);
+    renew_marker(source, offset, recent);
+    source->record.evidence.offset = offset;
+    if (!source->file)
         return;
-    }
-    keep_recent(file, evidence->offset, offset, recent);
-    evidence->offset = offset;
-    source_hash_bytes(&evidence->marker, file->recent, file->recent_size);
     renew_head(source);
     source_note_finished(source);
 }

@@ -402,15 +402,31 @@ int os_robust_lock(struct os_robust *robust, int index, int64_t timeout_ns)
     }
 }
 
-void os_robust_unlock(struct os_robust *robust, int index)
+static void robust_leave(struct os_robust *robust, int index, uint32_t value)
 {
     uint32_t *word = os_robust_page(robust, index);
     struct robust_list_head *head = &robust_private(robust, 0)->head;
     __atomic_store_n(&head->list_op_pending, &robust_private(robust, index)->link, __ATOMIC_RELEASE);
     robust->held[index] = false;
     robust_relink(robust);
-    uint32_t before = __atomic_exchange_n(word, 0, __ATOMIC_RELEASE);
+    uint32_t before = __atomic_exchange_n(word, value, __ATOMIC_RELEASE);
     __atomic_store_n(&head->list_op_pending, NULL, __ATOMIC_RELEASE);
     if (before & OS_WAITERS)
         os_futex_wake(word, 1, true);
+}
+
+void os_robust_unlock(struct os_robust *robust, int index)
+{
+    robust_leave(robust, index, 0);
+}
+
+void os_robust_abandon(struct os_robust *robust, int index)
+{
+    robust_leave(robust, index, OS_OWNER_DIED);
+}
+
+bool os_robust_is_wanted(const struct os_robust *robust, int index)
+{
+    const uint32_t *word = os_robust_page(robust, index);
+    return __atomic_load_n(word, __ATOMIC_RELAXED) & OS_WAITERS;
 }

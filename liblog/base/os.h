@@ -123,6 +123,12 @@ void *os_robust_page(const struct os_robust *robust, int index);
 int os_robust_lock(struct os_robust *robust, int index, int64_t timeout_ns);
 void os_robust_unlock(struct os_robust *robust, int index);
 
+/* Gives up a word as if its holder had died: what it guards is left in need of repair. */
+void os_robust_abandon(struct os_robust *robust, int index);
+
+/* Whether another thread waits for a word that is held. */
+bool os_robust_is_wanted(const struct os_robust *robust, int index);
+
 /* Whether the value of a word says that a living thread holds it. */
 static inline bool os_word_is_held(uint32_t value)
 {

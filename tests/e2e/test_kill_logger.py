@@ -80,7 +80,7 @@ def test_a_log_rotated_by_logrotate_between_the_kills_holds_each_record_once(bui
     logs = tmp_path / "logs"
     logs.mkdir()
     log = logs / "app.log"
-    logrotate = Logrotate(tmp_path, log, "nocreate")
+    logrotate = Logrotate(tmp_path, log, "create 0644")
     killed = []
     for number in range(30):
         counters = Counters(tmp_path / "counters")

@@ -37,8 +37,9 @@ class Writer:
 
 class Logrotate:
     """
-    The real logrotate with a configuration of the test's own. For a program that creates its log itself, as liblog does,
-    that says `nocreate`: with `create`, logrotate that finds the new file there moves it to app.log-DATE.backup.
+    The real logrotate with a configuration of the test's own. For a program that makes a new log at once, as Writer does,
+    that says `nocreate`: with `create`, logrotate that finds the new file there moves it to app.log-DATE.backup. liblog
+    gives logrotate a moment to make it.
     """
 
     def __init__(self, folder, log, *directives):

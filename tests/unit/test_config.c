@@ -600,12 +600,9 @@ static void the_printed_configuration_means_the_same(void **state)
     config_free(again);
 }
 
-/* A path of the repository, by where this source lies in it. */
 static void repository_path(char *out, size_t size, const char *name)
 {
-    const char *end = strstr(__FILE__, "tests/unit/");
-    assert_non_null(end);
-    snprintf(out, size, "%.*s%s", (int)(end - __FILE__), __FILE__, name);
+    snprintf(out, size, "%s/%s", PROJECT_FOLDER, name);
 }
 
 static void the_configurations_in_conf_are_valid(void **state)

@@ -3,6 +3,9 @@
 #include "log_reader.h"
 #include "ring_maker.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 static ll_site info_site = {"made.logger", "made.c", "maker", 7, LL_LEVEL_INFO, 0, 0, 0, 0};
 static ll_site error_site = {"made.logger", "made.c", "maker", 8, LL_LEVEL_ERROR, 0, 0, 0, 0};
 static struct made made;
@@ -196,6 +199,167 @@ static void sites_that_overlap_are_not_made_without_end(void **state)
     assert_true(drain.counters.lost_bytes > 0);
 }
 
+/* --- a disk that takes a part --------------------------------------------------------------------------- */
+
+enum { PART_RECORDS = 60 };
+
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit = {bytes, RLIM_INFINITY};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* Every third is an error. Writes until `bytes` are in the log; returns the file as it is then. */
+static char *write_part(size_t bytes, size_t *ret_size)
+{
+    for (int i = 0; i < PART_RECORDS; i++)
+        put(0, i % 3 ? &info_site : &error_site, i, (uint64_t)i * 1000);
+    assert_int_equal(drain_fill(&drain, UINT64_MAX), PART_RECORDS);
+    assert_true(drain.block.size > bytes && drain.copies.size < bytes);
+    limit_files(bytes);
+    assert_true(drain_write(&drain) < 0);
+    assert_true(drain_write(&drain) < 0);
+    assert_true(drain_is_torn(&drain));
+    limit_files(RLIM_INFINITY);
+    char *part = read_file("app.log", ret_size);
+    assert_int_equal(*ret_size, bytes);
+    return part;
+}
+
+/* Every record once in both files, in order, and the first `size` bytes as they were. */
+static void expect_all(const char *part, size_t size)
+{
+    size_t whole_size;
+    char *whole = read_file("app.log", &whole_size);
+    assert_true(whole_size > size);
+    assert_memory_equal(whole, part, size);
+    struct lines lines = read_lines("app.log"), copies = read_lines("errors.log");
+    assert_int_equal(lines.count, PART_RECORDS);
+    assert_int_equal(copies.count, PART_RECORDS / 3);
+    for (size_t i = 0; i < PART_RECORDS; i++) {
+        assert_int_equal(field_number(lines.text[i], "i"), i);
+        assert_int_equal(seq_of(lines.text[i]), i + 1);
+    }
+    for (size_t i = 0; i < PART_RECORDS / 3; i++)
+        assert_int_equal(seq_of(copies.text[i]), 3 * i + 1);
+    assert_int_equal(drain.counters.records, PART_RECORDS);
+    free_lines(&lines);
+    free_lines(&copies);
+    free(whole);
+}
+
+static void the_lines_that_a_full_disk_took_stay_and_the_rest_follows_them(void **state)
+{
+    size_t size;
+    (void)state;
+    char *part = write_part(9001, &size);
+    drain_all();
+    expect_all(part, size);
+    free(part);
+}
+
+/* Nothing of a torn line may stand before a line of another process. */
+static void a_block_let_go_of_leaves_whole_lines_and_goes_on_behind_those_of_others(void **state)
+{
+    static const char other[] = "{\"other\":1}\n";
+    size_t size, whole;
+    (void)state;
+    char *part = write_part(9001, &size);
+    drain_let_go(&drain);
+    assert_false(drain_is_torn(&drain));
+    assert_true(drain.counters.records > 10 && drain.counters.records < PART_RECORDS);
+    assert_int_equal(made.file.segment[0].ring[0].control->freed,
+                     made.file.segment[0].ring[0].control->tail[ring_file_parity(&made.file)]);
+    free(read_file("app.log", &whole));
+    assert_true(whole < size && part[whole - 1] == '\n' && !memchr(part + whole, '\n', size - whole));
+    struct lines lines = read_lines("app.log");
+    assert_int_equal(lines.count, drain.counters.records);
+    free_lines(&lines);
+    int fd = open("app.log", O_WRONLY | O_APPEND);
+    assert_int_equal(write(fd, other, sizeof other - 1), sizeof other - 1);
+    drain_all();
+    lines = read_lines("app.log");
+    assert_int_equal(count_with(&lines, "{\"other\":1}"), 1);
+    assert_int_equal(expect_gapless(&lines, made_run_id, 1), PART_RECORDS);
+    assert_int_equal(lines.count, PART_RECORDS + 1);
+    free_lines(&lines);
+    free(part);
+    close(fd);
+}
+
+static void a_file_rotated_away_in_the_middle_of_a_block_keeps_its_whole_lines(void **state)
+{
+    size_t size;
+    (void)state;
+    free(write_part(9001, &size));
+    assert_int_equal(rename("app.log", "app.log.1"), 0);
+    close(open("app.log", O_WRONLY | O_CREAT, 0600));
+    drain_all();
+    struct lines old = read_lines("app.log.1"), new = read_lines("app.log");
+    assert_int_equal(old.count + new.count, PART_RECORDS);
+    assert_int_equal(expect_gapless(&old, made_run_id, 1), old.count);
+    assert_int_equal(expect_gapless(&new, made_run_id, old.count + 1), PART_RECORDS);
+    free_lines(&old);
+    free_lines(&new);
+}
+
+static void a_file_removed_in_the_middle_of_a_block_is_written_anew_as_a_whole(void **state)
+{
+    size_t size;
+    (void)state;
+    free(write_part(9001, &size));
+    assert_int_equal(unlink("app.log"), 0);
+    drain_all();
+    expect_all("", 0);
+}
+
+/* A dropped record's mark in the middle of what is made again. */
+static void marks_of_dropped_records_come_out_once_when_a_part_was_kept(void **state)
+{
+    uint64_t *dropped = made.file.segment[0].ring[0].control->dropped;
+    (void)state;
+    dropped[LL_LEVEL_INFO] = 5;
+    dropped[LL_LEVEL_ERROR] = 2;
+    for (int i = 0; i < PART_RECORDS; i++)
+        put(0, &info_site, i, (uint64_t)i * 1000);
+    assert_int_equal(drain_fill(&drain, UINT64_MAX), PART_RECORDS + 2);
+    limit_files(drain.block.size - 10);
+    assert_true(drain_write(&drain) < 0);
+    limit_files(RLIM_INFINITY);
+    drain_let_go(&drain);
+    dropped[LL_LEVEL_INFO] = 6;
+    drain_all();
+    struct lines lines = read_lines("app.log");
+    assert_int_equal(lines.count, PART_RECORDS + 3);
+    assert_int_equal(expect_gapless(&lines, made_run_id, 1), PART_RECORDS + 3);
+    expect_member(lines.text[PART_RECORDS], "dropped",
+                  "{\"count\":5,\"reason\":\"overflow\",\"level\":\"INFO\"}");
+    expect_member(lines.text[PART_RECORDS + 2], "dropped",
+                  "{\"count\":1,\"reason\":\"overflow\",\"level\":\"INFO\"}");
+    assert_int_equal(drain.counters.dropped, 8);
+    free_lines(&lines);
+}
+
+static void copies_that_a_full_disk_did_not_take_are_left_out_and_counted(void **state)
+{
+    (void)state;
+    for (int i = 0; i < PART_RECORDS; i++)
+        put(0, &error_site, i, (uint64_t)i * 1000);
+    mkdir("errors.log", 0700);
+    assert_int_equal(drain_fill(&drain, UINT64_MAX), PART_RECORDS);
+    assert_int_equal(drain_write(&drain), 0);
+    assert_int_equal(drain.counters.copies_left_out, PART_RECORDS);
+    rmdir("errors.log");
+    put(0, &error_site, PART_RECORDS, PART_RECORDS * 1000);
+    drain_all();
+    struct lines lines = read_lines("app.log"), copies = read_lines("errors.log");
+    assert_int_equal(lines.count, PART_RECORDS + 1);
+    assert_int_equal(copies.count, 1);
+    free_lines(&lines);
+    free_lines(&copies);
+}
+
 #define with_drain(test) cmocka_unit_test_setup_teardown(test, make, release)
 
 int main(void)
@@ -208,6 +372,12 @@ int main(void)
         with_drain(dropped_records_are_announced_once_by_level_and_take_no_number),
         with_drain(what_cannot_be_read_is_counted_and_stops_no_other_ring),
         with_drain(sites_that_overlap_are_not_made_without_end),
+        with_drain(the_lines_that_a_full_disk_took_stay_and_the_rest_follows_them),
+        with_drain(a_block_let_go_of_leaves_whole_lines_and_goes_on_behind_those_of_others),
+        with_drain(a_file_rotated_away_in_the_middle_of_a_block_keeps_its_whole_lines),
+        with_drain(a_file_removed_in_the_middle_of_a_block_is_written_anew_as_a_whole),
+        with_drain(marks_of_dropped_records_come_out_once_when_a_part_was_kept),
+        with_drain(copies_that_a_full_disk_did_not_take_are_left_out_and_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,7 +28,8 @@ static void the_rule_with_the_longest_name_above_a_logger_holds(void **state)
     assert_int_equal(level_of(rules, "backend.databases"), LL_LEVEL_ERROR); /* another name, not one below */
     assert_int_equal(level_of(rules, "backends"), LL_LEVEL_WARNING);
     assert_int_equal(level_of(rules, ""), LL_LEVEL_WARNING);
-    assert_int_equal(level_of("a.b=debug,a=error,off", "a.b.c"), LL_LEVEL_DEBUG); /* in whatever order they stand */
+    assert_int_equal(level_of("a.b=debug,a=error,off", "a.b.c"),
+                     LL_LEVEL_DEBUG); /* in whatever order they stand */
 }
 
 static void levels_are_read_in_any_case_with_blanks_and_their_other_names(void **state)

@@ -46,7 +46,7 @@ static void bench_begin(struct bench *bench)
     rd_kafka_mock_topic_create(bench->cluster, "logs.errors", 1, 1);
     strcpy(bench->folder, "/tmp/test_kafka_XXXXXX");
     assert_non_null(mkdtemp(bench->folder));
-    strcpy(bench->source.record.path, "/var/log/app.log");
+    bench->source.record.path = "/var/log/app.log";
     bench->config = (struct config_output){
         .name = "lake",
         .type = OUTPUT_KAFKA,
@@ -118,7 +118,8 @@ static struct event make_event(enum level level)
 static void send_event(struct bench *bench, const char *line, size_t size, uint64_t offset,
                        const struct event *event, struct problem *told)
 {
-    struct output_record record = {slice_from(line, size), event, &bench->source, offset, offset + size};
+    struct output_record record = {slice_from(line, size), event, &bench->source, offset,
+                                   offset + size,          false};
     struct problem problem = {0};
     for (int turn = 0; turn < WAIT_MS / 10; turn++) {
         if (output_send(bench->output, &record, &problem) == OUTPUT_TAKEN)
@@ -321,7 +322,7 @@ static void test_the_output_is_full_at_its_bound_and_goes_on_when_acknowledged(v
     struct event event = make_event(LEVEL_INFO);
     char line[LINE_SIZE + 1];
     make_line(line, 10);
-    struct output_record record = {slice_from(line, LINE_SIZE), &event, &bench->source, 640, 704};
+    struct output_record record = {slice_from(line, LINE_SIZE), &event, &bench->source, 640, 704, false};
     assert_false(output_ready(bench->output));
     assert_int_equal(output_send(bench->output, &record, NULL), OUTPUT_FULL);
     send_lines(bench, 10, 100, NULL);

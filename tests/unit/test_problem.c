@@ -134,9 +134,7 @@ static void the_version_is_that_of_the_build(void **state)
 {
     (void)state;
     char path[4096], line[256];
-    const char *end = strstr(__FILE__, "tests/unit/");
-    assert_non_null(end);
-    snprintf(path, sizeof path, "%.*sCMakeLists.txt", (int)(end - __FILE__), __FILE__);
+    snprintf(path, sizeof path, "%s/CMakeLists.txt", PROJECT_FOLDER);
     FILE *in = fopen(path, "r");
     assert_non_null(in);
     bool found = false;

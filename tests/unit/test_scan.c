@@ -536,7 +536,10 @@ static void scan_by_every_way(struct scanner *scanner, struct slice text, char p
         if (!ways[i].usable())
             continue;
         scanner->way = &ways[i];
-        assert_same(held.line, expected, &model, scan_line(scanner, held.line, &event), &event);
+        scan_shapes_release(
+            &scanner->shapes); /* by the grammar, and then as a line of a shape that is known */
+        for (int round = 0; round < 2; round++)
+            assert_same(held.line, expected, &model, scan_line(scanner, held.line, &event), &event);
     }
     free(held.memory);
 }
@@ -576,6 +579,106 @@ static void every_byte_alone_and_at_every_place_of_a_block_is_sorted_alike_by_ev
                 assert_memory_equal(&mask, &plain, sizeof(mask));
             }
         }
+}
+
+/* ---- lines of shapes that are known ---- */
+
+/* What the taught scanner says of a line is what one says that has never seen any. */
+static void assert_judged_alike(struct scanner *taught, struct scanner *untaught, const char *text,
+                                size_t size)
+{
+    struct held held = hold(slice_from(text, size), '"');
+    struct event expected, event;
+    scan_shapes_release(&untaught->shapes);
+    int answer = scan_line(untaught, held.line, &expected);
+    int result = scan_line(taught, held.line, &event);
+    if (result != answer)
+        fail_msg("%d instead of %d: %.*s", result, answer, (int)size, text);
+    for (int i = 0; answer == 0 && i < EVENT_KEY_COUNT; i++) {
+        const struct value *a = &event.value[i], *b = &expected.value[i];
+        if (a->kind != b->kind || a->data != b->data || a->size != b->size || a->escaped != b->escaped)
+            fail_msg("%s differs in %.*s", key_names[i], (int)size, text);
+    }
+    assert_true(answer != 0 || event.bad_utf8 == expected.bad_utf8);
+    free(held.memory);
+}
+
+static const char *const shape_lines[] = {
+    "{\"timestamp\":\"2025-10-19T14:30:00Z\",\"level\":\"INFO\",\"message\":\"gr\303\274n\",\"seq\":10}",
+    "{\"level\":\"ERROR\",\"exception\":{\"type\":\"E\",\"code\":-1.5e3},\"seq\":107,\"copy\":true}",
+    "{\"level\": \"INFO\", \"fields\": {\"n\": 0, \"list\": [1, 2, {\"level\": null}], \"no\": {}}}\r",
+    "{\"level\":\"INFO\",\"a_key_that_is_longer_than_a_literal\":1,\"level\":\"DEBUG\",\"seq\":\"7\"}",
+    "{\"level\":{\"level\":1},\"message\":\"\",\"service\":\"\"}",
+};
+
+enum { SHAPE_LINE_SIZE_MAX = 256 };
+
+/* Each byte of the line changed to each other, left out, doubled, and the line cut there. */
+static void judge_damaged(struct scanner *taught, struct scanner *untaught, const char *line)
+{
+    char text[SHAPE_LINE_SIZE_MAX];
+    size_t size = strlen(line);
+    for (size_t at = 0; at < size; at++) {
+        strcpy(text, line);
+        for (int byte = 0; byte < 256; byte++) {
+            text[at] = (char)byte;
+            assert_judged_alike(taught, untaught, text, size);
+        }
+        strcpy(text + at, line + at + 1);
+        assert_judged_alike(taught, untaught, text, size - 1);
+        strcpy(text + at, line + at);
+        strcpy(text + at + 1, line + at);
+        assert_judged_alike(taught, untaught, text, size + 1);
+        assert_judged_alike(taught, untaught, line, at);
+    }
+}
+
+static void a_line_of_a_known_shape_is_judged_like_any_other(void **state)
+{
+    (void)state;
+    size_t count;
+    const struct scan_way *ways = scan_ways(&count);
+    for (size_t i = 0; i < count; i++) {
+        struct scanner *taught = scanner_with(&(struct scan_config){.format = "liblog"});
+        struct scanner *untaught = scanner_with(&(struct scan_config){.format = "liblog"});
+        for (size_t line = 0; ways[i].usable() && line < sizeof(shape_lines) / sizeof(shape_lines[0]);
+             line++) {
+            taught->way = untaught->way = &ways[i];
+            judge_damaged(taught, untaught, shape_lines[line]);
+        }
+        scanner_free(taught);
+        scanner_free(untaught);
+    }
+}
+
+static bool knows_shape(const struct scanner *scanner, const char *text)
+{
+    struct held held = hold(slice_of(text), '"');
+    struct event event = {0};
+    bool known = scanner->way->walk(&scanner->shapes, held.line, event.value);
+    free(held.memory);
+    return known;
+}
+
+/* Each line has a key of its own, so that none is of a shape that was seen before. */
+static void shapes_are_bounded_and_in_time_give_way_to_new_ones(void **state)
+{
+    (void)state;
+    struct scanner *taught = scanner_with(&(struct scan_config){.format = "liblog"});
+    struct scanner *untaught = scanner_with(&(struct scan_config){.format = "liblog"});
+    char text[SHAPE_LINE_SIZE_MAX];
+    static const char first[] = "{\"k0\":{\"key_0\":0},\"level\":\"INFO\"}";
+    int most = 0;
+    for (int i = 0; i < 2 * SCAN_SHAPE_MISSES_MAX; i++) {
+        int size = snprintf(text, sizeof(text), "{\"k%d\":{\"key_%d\":%d},\"level\":\"INFO\"}", i % 40, i, i);
+        assert_judged_alike(taught, untaught, text, (size_t)size);
+        most = taught->shapes.count > most ? taught->shapes.count : most;
+        assert_true(i > 0 || knows_shape(taught, first));
+    }
+    assert_int_equal(most, SCAN_SHAPE_NODES_MAX);
+    assert_false(knows_shape(taught, first));
+    scanner_free(taught);
+    scanner_free(untaught);
 }
 
 /* ---- by name ---- */
@@ -981,6 +1084,7 @@ static void levels_come_from_a_table_of_ranges_and_words(void **state)
                                                       {.from = 400, .to = 499, .level = LEVEL_WARNING},
                                                       {.text = "kaputt", .level = LEVEL_CRITICAL}},
                                        .level_rule_count = 3,
+                                       .has_level_default = true,
                                        .level_default = LEVEL_INFO};
     static const struct {
         const char *line;
@@ -1055,7 +1159,7 @@ static void each_format_is_read_as_its_programs_write_it(void **state)
         assert_text(&f, EVENT_LOGGER, cases[i].logger);
         done(&f);
     }
-    assert_false(scan_format_known("plain") || scan_format_known("") || scan_format_known("json"));
+    assert_false(scan_format_known("") || scan_format_known("json"));
 }
 
 static void a_format_or_mapping_that_cannot_be_is_refused_with_words(void **state)
@@ -1088,6 +1192,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_byte_alone_and_at_every_place_of_a_block_is_sorted_alike_by_every_way),
         cmocka_unit_test(same_answers_as_an_independent_parser_on_generated_and_damaged_lines),
+        cmocka_unit_test(a_line_of_a_known_shape_is_judged_like_any_other),
+        cmocka_unit_test(shapes_are_bounded_and_in_time_give_way_to_new_ones),
         cmocka_unit_test(every_key_of_the_record_is_taken),
         cmocka_unit_test(keys_inside_fields_source_and_arrays_are_never_the_records),
         cmocka_unit_test(of_two_equal_keys_the_last_stands),

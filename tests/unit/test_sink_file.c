@@ -127,24 +127,68 @@ static void a_release_closes_no_descriptor_of_the_program(void **state)
     close(other);
 }
 
-/* A limit stops the second block half-way, as a full disk does. */
-static void a_write_that_fails_half_way_is_cut_off_again(void **state)
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit = {bytes, RLIM_INFINITY};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* A limit stops the block half-way, as a full disk does. */
+static void write_half(struct slice block, struct ring_target *target)
+{
+    assert_int_equal(sink_prepare(&sink, target), 0);
+    limit_files(6000);
+    assert_int_equal(sink_write(&sink, block, target), -EFBIG);
+    limit_files(RLIM_INFINITY);
+    assert_int_equal(sink.last_errno, EFBIG);
+    assert_int_equal(sink.sent, 6000 - target->offset);
+}
+
+static void a_write_that_fails_half_way_goes_on_where_it_stopped(void **state)
+{
+    static char block[8001], expected[8008];
+    struct ring_target target;
+    (void)state;
+    memset(block, 'x', sizeof block - 1);
+    block[7999] = '\n';
+    snprintf(expected, sizeof expected, "one\n%s", block);
+    write_line("one\n");
+    write_half(slice_from(block, 8000), &target);
+    assert_true(sink_goes_on(&sink));
+    assert_int_equal(sink_write(&sink, slice_from(block, 8000), &target), 0);
+    assert_int_equal(sink.last_errno, 0);
+    expect_file("app.log", expected);
+}
+
+/* It would not be glued to what somebody else has written there. */
+static void what_was_sent_of_a_block_is_not_gone_on_with_when_it_is_not_the_files_end(void **state)
 {
     static char block[8000];
     struct ring_target target;
-    struct rlimit limit = {6000, RLIM_INFINITY}, none = {RLIM_INFINITY, RLIM_INFINITY};
     (void)state;
-    signal(SIGXFSZ, SIG_IGN);
     memset(block, 'x', sizeof block);
-    write_line("one\n");
-    assert_int_equal(sink_prepare(&sink, &target), 0);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    assert_int_equal(sink_write(&sink, slice_from(block, sizeof block), &target), -EFBIG);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
-    assert_int_equal(sink.last_errno, EFBIG);
-    expect_file("app.log", "one\n");
-    write_line("two\n");
-    assert_int_equal(sink.last_errno, 0);
+    write_half(slice_from(block, sizeof block), &target);
+    int other = open("app.log", O_WRONLY | O_APPEND);
+    assert_int_equal(write(other, "two\n", 4), 4);
+    close(other);
+    assert_false(sink_goes_on(&sink));
+    sink_give_up(&sink, 6000);
+    struct stat st;
+    assert_int_equal(stat("app.log", &st), 0);
+    assert_int_equal(st.st_size, 6004); /* nothing of the other's is cut */
+    assert_int_equal(rename("app.log", "app.log.1"), 0);
+    close(open("app.log", O_WRONLY | O_CREAT, 0600));
+    write_half(slice_from(block, sizeof block), &target);
+    assert_int_equal(rename("app.log", "app.log.2"), 0);
+    close(open("app.log", O_WRONLY | O_CREAT, 0600));
+    assert_false(sink_goes_on(&sink));
+    sink_give_up(&sink, 5000);
+    assert_int_equal(stat("app.log.1", &st), 0);
+    assert_int_equal(st.st_size, 6004);
+    assert_int_equal(stat("app.log.2", &st), 0);
+    assert_int_equal(st.st_size, 1000);
+    assert_int_equal(sink.sent, 0);
 }
 
 static void what_is_no_file_is_refused(void **state)
@@ -220,7 +264,8 @@ int main(void)
         with_sink(a_file_that_was_cut_to_nothing_is_written_from_its_beginning),
         with_sink(a_descriptor_that_was_closed_and_used_again_is_not_written_to),
         with_sink(a_release_closes_no_descriptor_of_the_program),
-        with_sink(a_write_that_fails_half_way_is_cut_off_again),
+        with_sink(a_write_that_fails_half_way_goes_on_where_it_stopped),
+        with_sink(what_was_sent_of_a_block_is_not_gone_on_with_when_it_is_not_the_files_end),
         with_sink(what_is_no_file_is_refused),
         with_sink(the_end_of_a_line_is_seen),
         with_sink(a_stream_that_takes_a_part_gets_the_rest_later_and_nothing_twice),

@@ -198,17 +198,17 @@ static void sources_and_positions_come_back_as_they_were(void **state)
     struct source *const sources[] = {&source, &second};
     struct problem problem = {0};
     strcpy(source.record.id, "019a2b6e-7c1d-7f3a-9a55-00000000000a");
-    strcpy(source.record.path, "/var/log/shop/app.log");
+    source.record.path = "/var/log/shop/app.log";
     source.record.evidence = (struct source_evidence){.device = 7, .inode = 8, .size = 1000, .offset = 900};
     source_hash_bytes(&source.record.evidence.marker, "marker", 6);
     strcpy(second.record.id, "019a2b6e-7c1d-7f3a-9a55-000000000001");
-    strcpy(second.record.path, "/var/log/shop/app.log.1");
+    second.record.path = "/var/log/shop/app.log.1";
     const struct store_position positions[] = {{"stats", source.record.id, 900},
                                                {"out", source.record.id, 500}};
 
     assert_false(store_output_known(store, "out"));
     assert_int_equal(store_commit(store, batch, sources, 2, positions, 2, &problem), 0);
-    strcpy(source.record.path, "/var/log/shop/app.log.1");
+    source.record.path = "/var/log/shop/app.log.1";
     assert_int_equal(store_commit(store, batch, sources, 1, positions, 1, &problem), 0);
     store_close(store);
 
@@ -224,7 +224,7 @@ static void sources_and_positions_come_back_as_they_were(void **state)
     assert_int_equal(records[0].evidence.offset, 900);
     assert_true(source_hash_equal(&records[0].evidence.marker, &source.record.evidence.marker));
     assert_string_equal(records[1].id, second.record.id);
-    free(records);
+    source_records_free(records, count);
     assert_int_equal(store_load_position(store, "out", source.record.id, &offset, &problem), 1);
     assert_int_equal(offset, 500);
     assert_int_equal(store_load_position(store, "out", second.record.id, &offset, &problem), 0);

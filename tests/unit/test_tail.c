@@ -77,8 +77,12 @@ static void save(const struct source *source)
     assert_int_equal(source_evidence_from_text(text, &record.evidence), 0);
     while (i < shop.known_count && strcmp(shop.known[i].id, record.id) != 0)
         i++;
+    record.path = strdup(record.path);
+    assert_non_null(record.path);
     if (i == shop.known_count)
         shop.known = realloc(shop.known, (size_t)++shop.known_count * sizeof(*shop.known));
+    else
+        free(shop.known[i].path);
     shop.known[i] = record;
 }
 
@@ -199,7 +203,7 @@ static int close_shop(void **state)
 {
     tail_free(shop.tail);
     free(shop.got);
-    free(shop.known);
+    source_records_free(shop.known, shop.known_count);
     return leave_folder(state);
 }
 
@@ -455,7 +459,7 @@ static void check_copytruncate_all(bool stopped)
         assert_int_equal(shop.lost_bytes, 0);
         tail_free(shop.tail);
         free(shop.got);
-        free(shop.known);
+        source_records_free(shop.known, shop.known_count);
         unlink("app.log");
         unlink("app.log.1");
         struct config_input input = shop.input;
@@ -605,7 +609,7 @@ static void the_unread_rest_of_a_file_compressed_meanwhile_is_read(void **state)
         stop();
         unlink("app.log.1.gz");
         free(shop.got);
-        free(shop.known);
+        source_records_free(shop.known, shop.known_count);
         struct config_input input = shop.input;
         shop = (struct shop){.now_ns = clock_ns(), .input = input};
     }
@@ -706,6 +710,24 @@ static void a_reused_inode_is_a_new_source(void **state)
     start();
     turn();
     assert_got("old 1\nold 2\nnew 1\nnew 2\n");
+}
+
+static void evidence_reaches_back_over_a_restart(void **state)
+{
+    (void)state;
+    write_file("app.log", "one\n");
+    start();
+    turn();
+    assert_int_equal(source_at("app.log")->record.evidence.marker.size, 4);
+    restart();
+    append_file("app.log", "two\n");
+    turn();
+    assert_int_equal(source_at("app.log")->record.evidence.marker.size, 8);
+    stop();
+    write_file("app.log", "ONE\ntwo\n"); /* equal bytes where the last line was, and others before */
+    start();
+    turn();
+    assert_got("one\ntwo\nONE\ntwo\n");
 }
 
 static void equal_heads_are_kept_apart(void **state)
@@ -1089,6 +1111,7 @@ int main(void)
         IN_SHOP(gzip_at_work_is_left_alone_until_it_is_done),
         IN_SHOP(a_damaged_file_gives_what_can_be_read_and_is_told_once),
         IN_SHOP(a_reused_inode_is_a_new_source),
+        IN_SHOP(evidence_reaches_back_over_a_restart),
         IN_SHOP(equal_heads_are_kept_apart),
         IN_SHOP(another_device_number_after_a_reboot_changes_nothing),
         IN_SHOP(bytes_that_a_power_cut_took_back_are_counted_and_reading_goes_on),

@@ -1,0 +1,133 @@
+/* What the file system says of one file, and what becomes of it: the quick look, without listing a folder. */
+#include "tail_internal.h"
+
+#include <sys/stat.h>
+
+/* The quick check that a file which changed still holds what was read: its marker, or its head while nothing
+ * was read. */
+/* A file that was empty when it was found may turn out to be a compressed one on its way. */
+static bool turned_compressed(struct tracked *tracked)
+{
+    char head[4];
+    int fd = file_fd(&tracked->file);
+    ssize_t got = fd < 0 ? 0 : file_pread(fd, head, sizeof(head), 0);
+    return got > 0 && unzip_knows(head, (size_t)got);
+}
+
+static bool still_holds(struct tracked *tracked, uint64_t size)
+{
+    struct source_evidence *evidence = &tracked->source.record.evidence;
+    char head[SOURCE_HEAD_BYTES_MAX];
+    struct source_hash hash;
+
+    if (size < evidence->offset || size < evidence->head.size)
+        return false;
+    if (evidence->offset == 0 && evidence->head.size == 0)
+        return !turned_compressed(tracked);
+    int fd = file_fd(&tracked->file);
+    if (fd < 0)
+        return false;
+    if (evidence->offset > 0)
+        return source_marker_stands(&tracked->source, fd);
+    if (file_pread(fd, head, evidence->head.size, 0) != (ssize_t)evidence->head.size)
+        return false;
+    source_hash_bytes(&hash, head, evidence->head.size);
+    return source_hash_equal(&hash, &evidence->head);
+}
+
+/* Whether the file holds other bytes than its source, or fewer than were read. What cannot be read now is
+ * asked again. */
+static bool is_rewritten(struct tail *tail, struct tracked *tracked, uint64_t size)
+{
+    struct source_evidence *evidence = &tracked->source.record.evidence;
+    enum source_verdict verdict;
+
+    if (evidence->compressed ? size >= evidence->size : still_holds(tracked, size))
+        return false;
+    if (!tail_compare_again(tail, tracked, &verdict)) {
+        tracked->file.suspicious = true;
+        return false;
+    }
+    return verdict != SOURCE_SAME && verdict != SOURCE_REMEMBERED;
+}
+
+/* A compressed file that was changed has another end. */
+static void reopen_end(struct tracked *tracked, bool shrunk)
+{
+    tracked->source.record.evidence.finished = false;
+    tracked->file.length = FILE_LENGTH_UNKNOWN;
+    tracked->file.broken = ERR_NONE;
+    if (shrunk)
+        file_close(&tracked->file);
+}
+
+void tail_check_status(struct tail *tail, struct tracked *tracked, uint64_t size, int64_t modified_ns)
+{
+    struct source *source = &tracked->source;
+    struct source_evidence *evidence = &source->record.evidence;
+    struct source_file *file = &tracked->file;
+    bool written = modified_ns != evidence->modified_ns, resized = size != evidence->size;
+
+    tracked->checked_at = tail->look;
+    if (!written && !resized && !file->suspicious)
+        return;
+    file->suspicious = false;
+    tracked->rewritten = is_rewritten(tail, tracked, size);
+    if (tracked->rewritten)
+        return;
+    if (written)
+        file->grown_ns = tail->now_ns;
+    if (resized && evidence->compressed)
+        reopen_end(tracked, size < evidence->size);
+    if (!evidence->compressed && size > evidence->offset)
+        evidence->finished = false;
+    if (!evidence->compressed && size < evidence->size) /* cut off behind what was read */
+        source->counters.lost_bytes += evidence->size - size;
+    evidence->size = size;
+    evidence->modified_ns = modified_ns;
+}
+
+void tail_check_file(struct tail *tail, struct tracked *tracked)
+{
+    struct source_file *file = &tracked->file;
+    struct stat st;
+
+    if (tracked->checked_at == tail->look || file->lost || file->state == FILE_TRUNCATED)
+        return;
+    int result = file->fd >= 0 ? fstat(file->fd, &st) : stat(tracked->source.record.path, &st);
+    if (result < 0 || st.st_ino != file->inode || st.st_dev != file->device) {
+        tail_scan_within(tail, 0);
+        return;
+    }
+    file->unlinked = st.st_nlink == 0;
+    tail_check_status(tail, tracked, (uint64_t)st.st_size,
+                      st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec);
+    if (tracked->rewritten)
+        tail_scan_within(tail, 0);
+}
+
+/* ---- states ---- */
+
+static void step_source(struct tail *tail, struct tracked *tracked)
+{
+    struct source_file *file = &tracked->file;
+    int64_t quiet_ns = tail->now_ns - file->grown_ns;
+    struct file_sight sight = {
+        .rewritten = tracked->rewritten,
+        .unlinked = file->unlinked,
+        .older = file->older_generation || tracked->source.record.evidence.compressed,
+        .quiet = tail->options.once || quiet_ns >= FILE_QUIET_NS,
+    };
+
+    file->state = file_step(file->state, &sight);
+    tail->restless |= file->state == FILE_RENAMED || file->state == FILE_GONE;
+    if (!file->lost)
+        source_note_finished(&tracked->source);
+}
+
+void tail_step_all(struct tail *tail)
+{
+    tail->restless = false;
+    for (size_t i = 0; i < tail->source_count; i++)
+        step_source(tail, tail->sources[i]);
+}

@@ -1,0 +1,150 @@
+/* The list of the sources that are tailed: by the order of reading, and by path. */
+#include "tail_internal.h"
+
+#include "liblog/base/cleanup.h"
+
+#include <stdlib.h>
+
+static int grow_sources(struct tail *tail)
+{
+    size_t capacity = tail->source_capacity ? 2 * tail->source_capacity : 64;
+    void *sources = realloc(tail->sources, capacity * sizeof(*tail->sources));
+
+    if (sources)
+        tail->sources = sources;
+    void *by_path = realloc(tail->by_path, capacity * sizeof(*tail->by_path));
+    if (by_path)
+        tail->by_path = by_path;
+    if (!sources || !by_path)
+        return -1;
+    tail->source_capacity = capacity;
+    return 0;
+}
+
+int tail_set_path(struct tracked *tracked, const char *path)
+{
+    char *copy = strdup(path);
+
+    if (!copy)
+        return -1;
+    free(tracked->source.record.path);
+    tracked->file.path = tracked->source.record.path = copy;
+    return 0;
+}
+
+struct tracked *tail_track(struct tail *tail, int known_index, int input, const char *path)
+{
+    struct known *known = &tail->known.items[known_index];
+
+    if (tail->source_count == tail->source_capacity && grow_sources(tail) < 0)
+        return NULL;
+    struct tracked *tracked = calloc(1, sizeof(*tracked));
+    if (!tracked)
+        return NULL;
+    struct source *source = &tracked->source;
+    memcpy(source->record.id, known->id, sizeof(known->id));
+    source->record.evidence = known->evidence;
+    source->position[LANE_STATS] = known->evidence.offset;
+    source->last_time_ns = known->evidence.modified_ns;
+    source->input = &tail->options.inputs[input];
+    source->file = &tracked->file;
+    file_init(&tracked->file, &tail->pool);
+    if (tail_set_path(tracked, known->path ? known->path : path) < 0 ||
+        !(tracked->family = strdup(source->record.path))) {
+        tail_untrack(tracked);
+        return NULL;
+    }
+    tracked->known = known_index;
+    tracked->input = input;
+    tracked->sequence = tail->next_sequence++;
+    known->source = source;
+    free(take_pointer(known->path));
+    tail->sources[tail->source_count++] = tracked;
+    return tracked;
+}
+
+void tail_untrack(struct tracked *tracked)
+{
+    file_close(&tracked->file);
+    free(tracked->source.record.path);
+    free(tracked->family);
+    free(tracked);
+}
+
+void tail_lose(struct tracked *tracked)
+{
+    struct source *source = &tracked->source;
+    struct source_evidence *evidence = &source->record.evidence;
+    uint64_t end = evidence->size < tracked->file.limit ? evidence->size : tracked->file.limit;
+
+    if (tracked->file.lost)
+        return;
+    if (!evidence->finished && evidence->compressed)
+        source->counters.lost_bytes += evidence->size;
+    else if (!evidence->compressed && end > evidence->offset)
+        source->counters.lost_bytes += end - evidence->offset;
+    tracked->file.lost = true;
+    evidence->finished = source->changed = true;
+    file_close(&tracked->file);
+}
+
+static int compare_order(const void *left, const void *right)
+{
+    const struct tracked *a = *(struct tracked *const *)left, *b = *(struct tracked *const *)right;
+    int order = a->input - b->input;
+
+    order = order ? order : strcmp(a->family, b->family);
+    order = order ? order : generation_compare(a->generation, b->generation);
+    return order ? order : (a->sequence > b->sequence) - (a->sequence < b->sequence);
+}
+
+/* Of one path, the file that has it now comes first. */
+static int compare_path(const void *left, const void *right)
+{
+    const struct tracked *a = *(struct tracked *const *)left, *b = *(struct tracked *const *)right;
+    int order = strcmp(a->source.record.path, b->source.record.path);
+
+    return order ? order : (int)b->seen - (int)a->seen;
+}
+
+void tail_sort(struct tail *tail)
+{
+    if (tail->source_count == 0)
+        return;
+    qsort(tail->sources, tail->source_count, sizeof(*tail->sources), compare_order);
+    tail->strays = false;
+    for (size_t i = 0; i < tail->source_count; i++) {
+        tail->sources[i]->index = i;
+        tail->strays |= !tail->sources[i]->seen && !tail->sources[i]->file.lost;
+    }
+    memcpy(tail->by_path, tail->sources, tail->source_count * sizeof(*tail->sources));
+    qsort(tail->by_path, tail->source_count, sizeof(*tail->by_path), compare_path);
+}
+
+void tail_free_dropped(struct tail *tail)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < tail->source_count; i++) {
+        if (tail->sources[i]->dropped)
+            tail_untrack(tail->sources[i]);
+        else
+            tail->sources[kept++] = tail->sources[i];
+    }
+    tail->source_count = kept;
+}
+
+struct tracked *tail_find_by_path(const struct tail *tail, const char *path)
+{
+    size_t low = 0, high = tail->source_count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (strcmp(tail->by_path[middle]->source.record.path, path) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool found = low < tail->source_count && strcmp(tail->by_path[low]->source.record.path, path) == 0;
+    return found ? tail->by_path[low] : NULL;
+}

@@ -1,0 +1,319 @@
+#define _GNU_SOURCE /* asprintf */
+/* Listing the folders: which files have come, moved and gone since the last time. */
+#include "tail_internal.h"
+
+#include "liblog/base/cleanup.h"
+
+#include <stdlib.h>
+
+/* How often the folders are listed though nothing was heard: rarely when inotify watches them all; and the
+ * more files there are, the more rarely, so that looking costs a few percent of a core at most. */
+#define SCAN_WATCHED_NS   INT64_C(10000000000)
+#define SCAN_UNWATCHED_NS INT64_C(1000000000)
+#define SCAN_PER_FILE_NS  INT64_C(200000)
+
+void tail_scan_within(struct tail *tail, int64_t delay_ns)
+{
+    if (delay_ns == 0)
+        tail->scan_due = true;
+    else if (tail->next_scan_ns > tail->now_ns + delay_ns)
+        tail->next_scan_ns = tail->now_ns + delay_ns;
+}
+
+/* Which tracked source has this file, or NULL. */
+static struct tracked *owner_of(const struct tail *tail, const struct found_file *found)
+{
+    const struct known_set *set = &tail->known;
+
+    for (int i = known_first_by_inode(set, found->inode); i >= 0; i = known_next_by_inode(set, i)) {
+        struct tracked *tracked = set->items[i].source ? tracked_of(set->items[i].source) : NULL;
+        if (tracked && !tracked->file.lost && tracked->file.state != FILE_TRUNCATED &&
+            tracked->file.inode == found->inode && tracked->file.device == found->device)
+            return tracked;
+    }
+    return NULL;
+}
+
+/* A file whose source was read and dropped, and which is as it was then. */
+static bool is_retired(struct tail *tail, const struct found_file *found)
+{
+    struct known_set *set = &tail->known;
+
+    for (int i = known_first_by_inode(set, found->inode); i >= 0; i = known_next_by_inode(set, i)) {
+        struct known *known = &set->items[i];
+        if (!known->retired || known->evidence.device != found->device ||
+            known->evidence.size != found->size || known->evidence.modified_ns != found->modified_ns)
+            continue;
+        known->seen_at_look = tail->scan;
+        return true;
+    }
+    return false;
+}
+
+static int take_place(struct tracked *tracked, const struct found_file *found)
+{
+    struct source_record *record = &tracked->source.record;
+
+    tracked->seen = true;
+    tracked->generation = found->generation;
+    tracked->file.missing = 0;
+    tracked->file.is_link = found->is_link;
+    if (strcmp(record->path, found->path) == 0)
+        return 0;
+    char *family = strdup(found->family);
+    if (!family || tail_set_path(tracked, found->path) < 0) {
+        free(family);
+        return -1;
+    }
+    tracked->source.changed = true;
+    free(tracked->family);
+    tracked->family = family;
+    return 0;
+}
+
+/* 1 when the file must be identified, 0 when its source is at hand, -1 when memory ran out. */
+static int meet(struct tail *tail, const struct found_file *found)
+{
+    struct tracked *tracked = owner_of(tail, found);
+
+    if (!tracked)
+        return is_retired(tail, found) ? 0 : 1;
+    if (take_place(tracked, found) < 0)
+        return -1;
+    if (tracked->checked_at != tail->look || tracked->rewritten)
+        tail_check_status(tail, tracked, found->size, found->modified_ns);
+    if (tracked->rewritten)
+        return 1;
+    tail->known.items[tracked->known].seen_at_look = tail->scan;
+    return 0;
+}
+
+static bool has_newer_brother(const struct found *found, size_t index)
+{
+    const struct found_file *file = &found->files[index], *next = file + 1;
+
+    return index + 1 < found->count && next->input == file->input && strcmp(next->family, file->family) == 0;
+}
+
+/* A name that moves while the folders are listed may be missed. As long as any name leads to the open file,
+ * its source is there, and goes on in no copy. */
+static void note_present(struct tail *tail)
+{
+    struct stat st;
+
+    for (size_t i = 0; i < tail->source_count; i++) {
+        const struct tracked *tracked = tail->sources[i];
+        if (!tracked->seen && tracked->file.fd >= 0 && fstat(tracked->file.fd, &st) == 0 && st.st_nlink > 0)
+            tail->known.items[tracked->known].seen_at_look = tail->scan;
+    }
+}
+
+/* Whether there is a newer generation, for all that were found. */
+static void note_generations(struct tail *tail, const struct found *found)
+{
+    for (size_t i = 0; i < found->count; i++) {
+        struct tracked *tracked = owner_of(tail, &found->files[i]);
+        if (tracked && tracked->seen)
+            tracked->file.older_generation = has_newer_brother(found, i);
+    }
+}
+
+/* No pattern finds it any more: renamed to somewhere else, or deleted. Without a descriptor only the name can
+ * tell, and a scan may miss a name that moves: so not before the second one. */
+static void miss(struct tail *tail, struct tracked *tracked)
+{
+    struct source_file *file = &tracked->file;
+    struct stat st;
+
+    if (file->lost || file->state == FILE_TRUNCATED)
+        return;
+    file->older_generation = true;
+    if (file->fd >= 0) {
+        if (file->missing++ == 0)
+            watch_file(tail->watch, file->fd);
+        if (fstat(file->fd, &st) == 0)
+            file->unlinked = st.st_nlink == 0;
+        tail_check_file(tail, tracked);
+        return;
+    }
+    if (++file->missing < 2 && !tail->options.once) {
+        tail_scan_within(tail, SCAN_UNWATCHED_NS);
+        return;
+    }
+    file->unlinked = true;
+    tail_lose(tracked);
+}
+
+/* Its file was truncated or written anew, and the bytes went on nowhere. */
+static void settle_rewritten(struct tracked *tracked)
+{
+    if (!tracked->rewritten)
+        return;
+    tail_lose(tracked);
+    tracked->file.state = FILE_TRUNCATED;
+    tracked->seen = tracked->rewritten = false;
+}
+
+static bool lies_in(const struct found *found, const char *path, int *ret_input)
+{
+    const char *slash = strrchr(path, '/');
+    size_t size = slash ? (size_t)(slash - path) : 0;
+
+    for (size_t i = 0; i < found->folder_count; i++) {
+        const char *folder = found->folders[i].path;
+        if (strlen(folder) == size && memcmp(folder, path, size) == 0) {
+            *ret_input = found->folders[i].input;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int mourn_one(struct tail *tail, int known, int input)
+{
+    char live_name[FAMILY_NAME_MAX];
+    struct tracked *tracked = tail_track(tail, known, input, tail->known.items[known].path);
+
+    if (!tracked)
+        return -1;
+    const char *path = tracked->source.record.path, *slash = strrchr(path, '/');
+    int folder_size = slash ? (int)(slash + 1 - path) : 0;
+    char *family;
+    tracked->generation = generation_of(slice_of(path + folder_size), live_name);
+    if (asprintf(&family, "%.*s%s", folder_size, path, live_name) < 0)
+        return -1;
+    free(tracked->family);
+    tracked->family = family;
+    tail_lose(tracked);
+    return 0;
+}
+
+/* Sources from before that had unread bytes, and whose file should be found but is not: counted once, then
+ * finished. */
+static int mourn(struct tail *tail, const struct found *found)
+{
+    for (int i = 0; i < tail->known.count; i++) {
+        struct known *known = &tail->known.items[i];
+        const char *name = known->path ? strrchr(known->path, '/') : NULL;
+        int input;
+        bool unread = !known->evidence.finished &&
+                      (known->evidence.compressed || known->evidence.size > known->evidence.offset);
+        if (known->source || known->seen_at_look == tail->scan || !unread ||
+            !lies_in(found, known->path, &input))
+            continue;
+        if (discover_wants(&tail->options.inputs[input], 1, name ? name + 1 : known->path) &&
+            mourn_one(tail, i, input) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void watch_folders(struct tail *tail, const struct found *found)
+{
+    for (size_t i = 0; i < found->folder_count; i++)
+        if (watch_folder(tail->watch, found->folders[i].path) > 0)
+            tail->scan_due = true; /* what came between the listing and now was not heard */
+}
+
+static void begin_scan(struct tail *tail)
+{
+    tail_free_dropped(tail);
+    tail->scan = tail->look;
+    tail->scan_due = false;
+    tail->unreadable = 0;
+    tail->first_unreadable = ERR_NONE;
+    tail->next_scan_ns = INT64_MAX;
+    for (size_t i = 0; i < tail->source_count; i++) {
+        struct source_file *file = &tail->sources[i]->file;
+        known_reindex(&tail->known, tail->sources[i]->known);
+        tail->sources[i]->seen = false;
+        if (file->broken != ERR_IO_007) /* what failed is tried again; what is damaged stays so */
+            file->broken = ERR_NONE;
+    }
+}
+
+static int meet_all(struct tail *tail, const struct found *found, const struct found_file **ret_new,
+                    size_t *ret_count)
+{
+    size_t count = 0;
+
+    tail->matched = 0;
+    for (size_t i = 0; i < found->count; i++) {
+        int result = meet(tail, &found->files[i]);
+        if (result < 0)
+            return -1;
+        if (result > 0)
+            ret_new[count++] = &found->files[i];
+        tail->matched += !found->files[i].rest_only;
+    }
+    *ret_count = count;
+    return 0;
+}
+
+/* What was not found again, after the newcomers have taken what is theirs. */
+static int settle_missing(struct tail *tail, const struct found *found)
+{
+    for (size_t i = 0; i < tail->source_count; i++) {
+        if (!tail->sources[i]->seen && !found->incomplete)
+            miss(tail, tail->sources[i]);
+        settle_rewritten(tail->sources[i]);
+    }
+    bool time_to_mourn = tail->scans == (tail->options.once ? 0 : 1);
+    return time_to_mourn && !found->incomplete ? mourn(tail, found) : 0;
+}
+
+static int take_in(struct tail *tail, const struct found *found, struct problem *ret_problem)
+{
+    _cleanup_free_ const struct found_file **newcomers = calloc(found->count + 1, sizeof(*newcomers));
+    size_t count;
+
+    if (!newcomers || meet_all(tail, found, newcomers, &count) < 0)
+        return problem_set(ret_problem, ERR_INT_002, "no memory is left for the files found");
+    note_present(tail);
+    int error = tail_identify(tail, newcomers, count, ret_problem);
+    if (error < 0)
+        return error;
+    if (settle_missing(tail, found) < 0)
+        return problem_set(ret_problem, ERR_INT_002, "no memory is left for the files found");
+    note_generations(tail, found);
+    return 0;
+}
+
+static int64_t scan_interval_ns(const struct tail *tail)
+{
+    int64_t interval = watch_is_complete(tail->watch) ? SCAN_WATCHED_NS : SCAN_UNWATCHED_NS;
+    return interval + SCAN_PER_FILE_NS * (int64_t)tail->source_count;
+}
+
+static void tell_found(void *context, const struct problem *problem, const char *path)
+{
+    tail_tell(context, problem, path);
+}
+
+int tail_scan(struct tail *tail, struct problem *ret_problem)
+{
+    _cleanup_(discover_release) struct found found = {0};
+    struct discover_options options = {
+        .inputs = tail->options.inputs,
+        .input_count = tail->options.input_count,
+        .own_files = tail->options.own_files,
+        .own_file_count = tail->options.own_file_count,
+        .on_problem = tell_found,
+        .context = tail,
+    };
+
+    begin_scan(tail);
+    int error = discover(&options, ret_problem, &found);
+    if (error == 0)
+        error = take_in(tail, &found, ret_problem);
+    tail_sort(tail);
+    if (error < 0)
+        return error;
+    if (!tail->options.once)
+        watch_folders(tail, &found);
+    tail_forget_told(tail);
+    if (tail->scans++ == 0 && tail->known.count > 0)
+        tail_scan_within(tail, SCAN_UNWATCHED_NS); /* to be sure of what seems to be gone */
+    tail_scan_within(tail, scan_interval_ns(tail));
+    return 0;
+}

@@ -1,0 +1,126 @@
+"""
+A log on a disk that is full again and again, with a program that logs on and shipper that follows: every record is in
+the log once, in whole lines, and is counted once; what was in the file when the disk was full stays there.
+"""
+
+import json
+import random
+import time
+from collections import Counter
+
+from support.disk import Disk
+from support.logger import Account, Counters, Follower, Restless
+from support.processes import run, wait_until
+from support.shipper import Shipper
+
+THREADS = 2
+DISK_KIB = 32768
+
+
+def stall(disk, log):
+    """Fills the disk until the log grows no more."""
+    disk.fill()
+    sizes = []
+
+    def stands_still():
+        disk.fill()
+        sizes.append(log.stat().st_size)
+        return len(sizes) > 2 and sizes[-1] == sizes[-2] == sizes[-3]
+
+    wait_until(stands_still, what="a full disk", every_s=0.15)
+    return log.read_bytes()
+
+
+def logger(build, tmp_path, log, counters, **more):
+    """Fast enough to fill blocks, slow enough that its ring holds what a full disk does not take."""
+    return Restless(build, log, counters, THREADS, pause_us=200, LOG_RING_SIZE="32MB",
+                    LOG_RING_DIR=str(tmp_path / "rings"), **more)
+
+
+def has_counted(shipper, records):
+    return lambda: shipper.database.path.exists() and sum(run["records"] for run in shipper.database.runs().values()) >= records
+
+
+def counted_by_level(shipper):
+    levels = Counter()
+    for key, count in shipper.database.counts(10).items():
+        levels[key[4]] += count
+    return levels
+
+
+def test_a_disk_that_is_full_again_and_again_neither_loses_nor_counts_twice(build, tmp_path):
+    (tmp_path / "rings").mkdir()
+    shipper = Shipper(build / "shipper" / "shipper", tmp_path / "state")
+    counters = Counters(tmp_path / "counters")
+    with Disk(tmp_path / "disk", DISK_KIB) as disk:
+        log = disk.folder / "app.log"
+        with logger(build, tmp_path, log, counters, LOG_MARKS="off") as program, shipper.start(log):
+            wait_until(program.has_logged, what="the first records")
+            for _ in range(5):
+                time.sleep(0.2)
+                part = stall(disk, log)
+                shipped = part.count(b"\n")
+                wait_until(has_counted(shipper, shipped), what="shipper at the end of a log that is full")
+                disk.empty()
+                wait_until(lambda: log.stat().st_size > len(part), what="a log that grows again")
+                assert log.read_bytes()[:len(part)] == part
+            assert program.terminate() == 0
+            account = Account()
+            account.read(log.read_bytes())
+            wait_until(has_counted(shipper, account.records), what="all records counted")
+            time.sleep(0.5)  # whatever is counted twice would be there by now
+        levels = Counter(json.loads(line)["level"] for line in log.read_bytes().splitlines())
+    account.settle(counters.run_id(), counters.returned(THREADS))
+    assert counted_by_level(shipper) == levels
+    assert shipper.database.source_totals() | {"copies": 0} == {
+        "records": account.records, "rejected": 0, "copies": 0, "bad_time": 0, "utf8": 0, "lost_bytes": 0}
+    (audit,) = shipper.database.runs().values()
+    assert (audit["missing"], audit["duplicates"]) == (0, 0)
+
+
+def test_killed_while_the_disk_is_full_and_recovered_on_a_full_disk_each_record_is_there_once(build, tmp_path):
+    chance = random.Random(91)
+    (tmp_path / "rings").mkdir()
+    account = Account()
+    recover = [build / "shipper" / "shipper", "recover", "--ring-dir", tmp_path / "rings"]
+    with Disk(tmp_path / "disk", DISK_KIB) as disk:
+        log = disk.folder / "app.log"
+        follower = Follower(log)
+        for _ in range(8):
+            counters = Counters(tmp_path / "counters")
+            with logger(build, tmp_path, log, counters) as program:
+                wait_until(program.has_logged, what="the first records", every_s=0.001)
+                time.sleep(chance.uniform(0, 0.1))
+                part = stall(disk, log)
+                time.sleep(chance.uniform(0, 0.2))
+                assert program.kill() == -9
+            run(recover + [log])  # takes what little there is room for
+            disk.fill()
+            assert log.read_bytes().startswith(part[:part.rfind(b"\n") + 1])
+            if chance.random() < 0.5:
+                disk.empty()
+                disk.fill(leave_bytes=chance.randrange(4096, 65536))
+                run(recover + [log])
+            disk.empty()
+            run(recover + [log]).expect(0)
+            account.read(follower.more())
+            account.settle(counters.run_id(), counters.returned(THREADS))
+            counters.close()
+
+
+def test_two_programs_on_a_full_disk_tear_no_line_of_each_other(build, tmp_path):
+    (tmp_path / "rings").mkdir()
+    accounts = [Counters(tmp_path / f"counters{i}") for i in range(2)]
+    with Disk(tmp_path / "disk", DISK_KIB) as disk:
+        log = disk.folder / "app.log"
+        with logger(build, tmp_path, log, accounts[0]) as first, logger(build, tmp_path, log, accounts[1]) as second:
+            wait_until(lambda: first.has_logged() and second.has_logged(), what="the first records")
+            for _ in range(4):
+                stall(disk, log)
+                disk.empty()
+                time.sleep(0.3)
+            assert first.terminate(30) == 0 and second.terminate(30) == 0
+        account = Account()
+        account.read(log.read_bytes())
+    for counters in accounts:
+        account.settle(counters.run_id(), counters.returned(THREADS))
