@@ -185,14 +185,7 @@ bool caller_is_inside(void)
     return caller_of_thread && caller_of_thread->call;
 }
 
-void caller_keep_copy_of_rings(const struct instance *parent)
-{
-    const struct caller *mine = caller_of_thread;
-    if (mine->instance == parent && mine->epoch == parent->epoch)
-        ring_segment_leave(&parent->writer.file, mine->segment);
-}
-
-static void free_others(struct caller *mine)
+static void free_others(const struct caller *mine)
 {
     for (struct caller *caller = all_callers, *next; caller; caller = next) {
         next = caller->next;
@@ -201,17 +194,25 @@ static void free_others(struct caller *mine)
     }
 }
 
-void callers_forget_others(bool is_whole)
+static void take_request(struct caller *to, const struct caller *from)
+{
+    memcpy(to->request, from->request, sizeof to->request);
+    to->request_depth = from->request_depth;
+}
+
+void callers_begin_child(bool is_whole)
 {
     struct caller *mine = caller_of_thread;
+    bool was_inside = caller_is_inside();
     if (is_whole)
         free_others(mine);
-    all_callers = mine;
-    if (mine) {
-        mine->next = NULL;
-        mine->previous = &all_callers;
-        mine->instance = NULL;
-    }
+    all_callers = NULL;
+    caller_of_thread = NULL;
+    if (mine && (caller_of_thread = caller_new()))
+        take_request(caller_of_thread, mine);
+    pthread_setspecific(end_key, caller_of_thread);
+    if (mine && !was_inside)
+        os_unmap(mine, sizeof *mine);
 }
 
 /* --- calls in signal handlers ---------------------------------------------------------------------------- */

@@ -109,12 +109,8 @@ bool callers_have_left(int64_t timeout_ns);
 /* Whether this thread is within a call: asked in a signal handler. */
 bool caller_is_inside(void);
 
-/* In a child that was forked within a call: what the call still writes goes nowhere. It is its parent's to
- * write. */
-void caller_keep_copy_of_rings(const struct instance *parent);
-
-/* In the child of a fork: the other threads are not there. Their memory is given back when the list of them
- * is known to be whole. */
-void callers_forget_others(bool is_whole);
+/* In the child of a fork: the other threads are not there; their memory is given back when the list of them
+ * is known to be whole. A call that this thread is within keeps what it has, and the next begins anew. */
+void callers_begin_child(bool is_whole);
 
 #endif

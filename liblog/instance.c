@@ -211,6 +211,7 @@ static int instance_new(const ll_config *config, struct instance **ret_instance)
     sink_init(&instance->writer.log, config->file);
     sink_init(&instance->writer.errors, config->error_file);
     instance->writer.has_errors = *config->error_file != '\0';
+    instance->writer.has_kin = *forked_from != '\0';
     *ret_instance = instance;
     return LL_OK;
 }
@@ -273,6 +274,8 @@ static void before_fork(void)
 
 static void after_fork_in_parent(void)
 {
+    if (opened)
+        __atomic_store_n(&opened->writer.has_kin, 1, __ATOMIC_RELEASE);
     instance_unlock();
 }
 
@@ -288,6 +291,9 @@ static void let_go_of_parents(struct instance *parent)
 static struct instance *begin_child(void)
 {
     struct instance *parent = opened;
+    if (parent &&
+        caller_is_inside()) /* forked in a signal handler within a call, which goes on with the rings */
+        ring_file_leave(&parent->writer.file);
     if (*run_id)
         memcpy(forked_from, run_id, sizeof forked_from);
     run_id[0] = '\0';
@@ -304,12 +310,9 @@ static struct instance *begin_child(void)
 static void after_fork_in_child(void)
 {
     struct instance *parent = begin_child();
-    if (parent &&
-        caller_is_inside()) /* forked in a signal handler within a call, which goes on with the rings */
-        caller_keep_copy_of_rings(parent);
-    else if (parent)
+    if (parent && !caller_is_inside())
         let_go_of_parents(parent);
-    callers_forget_others(true);
+    callers_begin_child(true);
     pthread_mutex_init(&closing, NULL);
     instance_unlock();
 }
@@ -320,8 +323,8 @@ static void begin_unseen_child(void)
 {
     pthread_mutex_init(&life, NULL);
     pthread_mutex_init(&closing, NULL);
-    callers_forget_others(false);
     begin_child();
+    callers_begin_child(false);
 }
 
 /* Before the lock is taken: it may be held by a thread that is not there. */

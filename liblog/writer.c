@@ -5,11 +5,12 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* --- the log's lock ------------------------------------------------------------------------------------- */
 
-enum { WORD_OWNER = 0, WORD_LOCK = 1 };
+enum { WORD_OWNER = 0, WORD_LOCK = 1, FOLDER_SETTLED_NS = 500000000 };
 
 static bool has_rings_in_file(const struct writer *w)
 {
@@ -23,6 +24,7 @@ static int recover_others(struct writer *w)
         recover_folder(&w->folder, &w->log, w->has_errors ? &w->errors : NULL, false, &recovered, NULL);
     w->health.recovered_rings += recovered.finished;
     w->health.recovered_records += recovered.records;
+    w->others_live = recovered.living > 1; /* one of them is our own */
     return error ? -ENOMEM : 0;
 }
 
@@ -49,6 +51,35 @@ static void unlock_log(struct writer *w)
         return;
     drain_let_go(&w->drain);
     os_robust_unlock(&w->robust, WORD_LOCK);
+}
+
+/* Whether a ring has come or gone since the last look. The time of a folder stands still for some
+ * milliseconds, so one that is new says nothing. */
+static bool folder_has_changed(struct writer *w)
+{
+    struct stat st;
+    if (stat(w->folder.path, &st))
+        return false;
+    int64_t changed = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+    bool is_old = os_realtime_ns() - changed > FOLDER_SETTLED_NS;
+    bool has_changed = !is_old || changed != w->folder_time_ns;
+    w->folder_time_ns = is_old ? changed : 0;
+    return has_changed;
+}
+
+/* What this process forked, or was forked from, and what of it died is finished here, without waiting for the
+ * next that opens the log. */
+static void look_after_kin(struct writer *w)
+{
+    if (!__atomic_load_n(&w->has_kin, __ATOMIC_ACQUIRE) || !has_rings_in_file(w))
+        return;
+    w->kin_seen_ns = os_monotonic_ns();
+    if ((!folder_has_changed(w) && !w->others_live) || lock_log(w))
+        return;
+    if (drain_is_torn(&w->drain) || recover_others(w) == 0)
+        unlock_log(w);
+    else
+        os_robust_abandon(&w->robust, WORD_LOCK);
 }
 
 /* At the end of a thread whose log could not be written: whoever comes next completes what is half there. */
@@ -176,13 +207,16 @@ static void sleep_in(struct writer *w, enum writer_state state, int64_t timeout_
 static void sleep_after(struct writer *w, int64_t result, int64_t *idle_since_ns)
 {
     int64_t now = os_monotonic_ns();
+    bool is_idle = result == 0 && now - *idle_since_ns >= WRITER_IDLE_NS;
     if (result != 0)
         *idle_since_ns = now;
+    if (result >= 0 && (is_idle || now - w->kin_seen_ns > WRITER_KIN_NS))
+        look_after_kin(w);
     if (result >= BUSY_RECORDS)
         return;
     if (result < 0)
         sleep_in(w, WRITER_NAP, WRITER_RETRY_NS);
-    else if (now - *idle_since_ns < WRITER_IDLE_NS || !w->barrier)
+    else if (!is_idle || !w->barrier)
         sleep_in(w, WRITER_NAP, WRITER_NAP_NS);
     else
         sleep_in(w, WRITER_ASLEEP, -1);
@@ -225,6 +259,8 @@ static void finish(struct writer *w)
         nanosleep(&pause, NULL);
         result = pass(w);
     }
+    if (result >= 0)
+        look_after_kin(w);
     if (result >= 0)
         write_close_mark(w);
     w->left_behind = result < 0 || w->drain.block.size > 0;

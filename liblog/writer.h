@@ -26,6 +26,7 @@ enum {
     WRITER_NAP_NS = 10000000,
     WRITER_IDLE_NS = 100000000,
     WRITER_RETRY_NS = 100000000,      /* while the log cannot be written */
+    WRITER_KIN_NS = 1000000000,       /* how often a writer that is busy looks after forked processes */
     WRITER_LOCK_NS_MAX = 1000000000,  /* another process holds the log's lock: tried again after */
     WRITER_CLOSE_NS_MAX = 2000000000, /* ll_close waits at most this long for a log that cannot be written */
 };
@@ -49,10 +50,15 @@ struct writer {
     uint32_t freed;   /* counts commits; futex for callers that wait for room */
     uint32_t waiting; /* callers that do */
     uint32_t stalled; /* the log cannot be written */
-    bool barrier;     /* the kernel helps with sleeping for good */
-    bool told;        /* one line on stderr was printed for this stall */
-    bool left_behind; /* the ring file stays: at the end the log could not be written */
-    ll_health health; /* the thread's own */
+    uint32_t
+        has_kin; /* atomic: another process may hold rings of this log, forked from this one or before it */
+    bool others_live; /* as of the last look into the folder */
+    int64_t kin_seen_ns;
+    int64_t folder_time_ns; /* of its last change, seen; 0: it may change without a change of its time */
+    bool barrier;           /* the kernel helps with sleeping for good */
+    bool told;              /* one line on stderr was printed for this stall */
+    bool left_behind;       /* the ring file stays: at the end the log could not be written */
+    ll_health health;       /* the thread's own */
     pthread_mutex_t health_mutex;
     ll_health published; /* as of the last pass, under health_mutex */
 };
