@@ -11,8 +11,7 @@
 #include <liblog/context.h>
 
 struct caller_request {
-    uint32_t size; /* of `packed`, a multiple of 8 */
-    char packed[FRAME_CONTEXT_BYTES_MAX];
+    struct frame_context_bytes packed;
     char request_id[LL_REQUEST_TEXT_BYTES_MAX + 1];
     char traceparent[LL_TRACEPARENT_SIZE]; /* "" when not traced */
 };
@@ -59,18 +58,35 @@ static inline struct caller *caller_mine(void)
     return __builtin_expect(caller != NULL, 1) ? caller : caller_make();
 }
 
+static inline bool caller_has_rings_of(const struct caller *caller, const struct instance *instance)
+{
+    return __builtin_expect(instance && caller->instance == instance && caller->epoch == instance->epoch, 1);
+}
+
 /* The instance with a ring of this thread, or NULL: not open, or no ring to be had (then counted as dropped).
  * Between enter and leave. */
 static inline struct instance *caller_instance(struct caller *caller)
 {
     struct instance *instance = instance_current();
-    if (__builtin_expect(instance && caller->instance == instance && caller->epoch == instance->epoch, 1))
-        return instance;
-    return caller_attach(caller);
+    return caller_has_rings_of(caller, instance) ? instance : caller_attach(caller);
 }
 
 /* Puts `call` inside the calls that are still under way, and tells how many these are. */
 uint32_t caller_nest(struct caller *caller, struct caller_call *call);
+
+/* Begins a call of a thread that has none under way. */
+static inline void caller_enter_outermost(struct caller *caller, struct caller_call *call)
+{
+    call->caller = caller;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    __atomic_store_n(&caller->call, call, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static inline void caller_leave_outermost(struct caller *caller)
+{
+    __atomic_store_n(&caller->call, NULL, __ATOMIC_RELEASE);
+}
 
 /* Begins a call; returns how deep it is: 0, or more in a signal handler that interrupted others. */
 static inline uint32_t caller_enter(struct caller *caller, struct caller_call *call)

@@ -1,9 +1,6 @@
 #include "frame.h"
 
-static size_t padded(size_t size)
-{
-    return (size + 7) & ~(size_t)7;
-}
+#include "frame_usual.h"
 
 /* --- the caller's side ---------------------------------------------------------------------------------- */
 
@@ -19,21 +16,9 @@ struct measure {
     uint32_t size[FRAME_FIELDS_MAX]; /* of each field's text */
 };
 
-enum {
-    TEXT_TYPES = 1 << LL_TYPE_STRING | 1 << LL_TYPE_BYTES | 1 << LL_TYPE_JSON | 1 << LL_TYPE_EXCEPTION_TYPE |
-                 1 << LL_TYPE_EXCEPTION_CODE | 1 << LL_TYPE_EXCEPTION_MESSAGE,
-    WORD_TYPES = 1 << LL_TYPE_BOOL | 1 << LL_TYPE_I64 | 1 << LL_TYPE_U64 | 1 << LL_TYPE_DOUBLE |
-                 1 << LL_TYPE_FLOAT | 1 << LL_TYPE_TIME | 1 << LL_TYPE_DURATION,
-};
-
-static bool is_one_of(unsigned types, unsigned type)
-{
-    return type < 32 && types >> type & 1;
-}
-
 static bool is_text(unsigned type)
 {
-    return is_one_of(TEXT_TYPES, type);
+    return site_is_one_of(SITE_TEXT_TYPES, type);
 }
 
 static bool has_no_value(unsigned type)
@@ -59,7 +44,7 @@ static bool shape_fits(const struct site_shape *shape, const ll_field *fields, s
     if (!shape || shape->key_count != count)
         return false;
     for (size_t i = 0; i < count; i++) {
-        const struct site_shape_key *key = &shape->key[i];
+        const ll_field *key = &shape->key[i];
         if (key->key != fields[i].key || !(fields[i].flags & LL_FIELD_KEY_LITERAL))
             return false;
         if (key->type != fields[i].type && !(fields[i].type == LL_TYPE_NULL && key->type == LL_TYPE_STRING))
@@ -71,7 +56,7 @@ static bool shape_fits(const struct site_shape *shape, const ll_field *fields, s
 /* The bytes that a text takes, with its size before it. */
 static uint64_t text_bytes(uint32_t size)
 {
-    return padded(sizeof(uint32_t) + (size == FRAME_NULL ? 0 : (uint64_t)size));
+    return frame_padded(sizeof(uint32_t) + (size == FRAME_NULL ? 0 : (uint64_t)size));
 }
 
 static uint32_t capped(uint32_t size, uint32_t text_max)
@@ -81,7 +66,7 @@ static uint32_t capped(uint32_t size, uint32_t text_max)
 
 static uint64_t field_bytes(const struct measure *m, const ll_field *field, uint32_t i)
 {
-    uint64_t key = m->flags & FRAME_KEYS ? padded(sizeof(struct frame_key) + key_size(field)) : 0;
+    uint64_t key = m->flags & FRAME_KEYS ? frame_padded(sizeof(struct frame_key) + key_size(field)) : 0;
     if (is_text(field->type))
         return key + text_bytes(capped(m->size[i], m->text_max));
     if (field->type == LL_TYPE_NULL)
@@ -89,9 +74,14 @@ static uint64_t field_bytes(const struct measure *m, const ll_field *field, uint
     return key + (has_no_value(field->type) ? 0 : 8);
 }
 
+static size_t context_size_of(const struct frame_call *call)
+{
+    return call->context ? call->context->size : 0;
+}
+
 static void measure_total(struct measure *m, const struct frame_call *call)
 {
-    m->total = sizeof(struct frame) + call->context_size + m->place_size;
+    m->total = sizeof(struct frame) + context_size_of(call) + m->place_size;
     if (m->flags & FRAME_MESSAGE)
         m->total += text_bytes(capped(m->message_size, m->text_max));
     for (uint32_t i = 0; i < m->count; i++)
@@ -151,7 +141,7 @@ static char *put_key(char *at, const ll_field *field)
     memcpy(at, &key, sizeof key);
     if (key.size)
         memcpy(at + sizeof key, field->key, key.size);
-    return at + padded(sizeof key + key.size);
+    return at + frame_padded(sizeof key + key.size);
 }
 
 static char *put_field(char *at, const struct measure *m, const ll_field *field, uint32_t i)
@@ -168,16 +158,15 @@ static char *put_field(char *at, const struct measure *m, const ll_field *field,
     return at + 8;
 }
 
-static inline char *put_context(char *at, const struct frame_call *call)
+static char *put_context(char *at, const struct frame_call *call)
 {
-    if (call->context_size)
-        memcpy(at, call->context, call->context_size);
-    return at + call->context_size;
+    if (call->context)
+        memcpy(at, call->context->bytes, call->context->size);
+    return at + context_size_of(call);
 }
 
-/* Member by member: a copy of a whole one would wait for its members. */
-static inline char *put_frame(char *at, const struct frame_call *call, uint64_t position, uint64_t size,
-                              uint32_t count, uint8_t flags)
+static char *put_frame(char *at, const struct frame_call *call, uint64_t position, uint64_t size,
+                       uint32_t count, uint8_t flags)
 {
     struct frame *frame = (struct frame *)(void *)at;
     frame->size = (uint32_t)size;
@@ -186,16 +175,11 @@ static inline char *put_frame(char *at, const struct frame_call *call, uint64_t 
     frame->entry = call->shape ? call->shape->entry : 0;
     frame->thread = call->thread;
     frame->field_count = (uint16_t)count;
-    frame->context_size = (uint16_t)call->context_size;
+    frame->context_size = (uint16_t)context_size_of(call);
     frame->level = (uint8_t)call->site->level;
     frame->flags = flags;
     frame->reserved = 0;
     return at + sizeof *frame;
-}
-
-static uint64_t frame_bytes_max(const struct ring_producer *producer)
-{
-    return producer->ring.size / 2 < FRAME_BYTES_MAX ? producer->ring.size / 2 : FRAME_BYTES_MAX;
 }
 
 /* Any call: measured first, cut where it must be, then written. Its memory is much, so it is a function of
@@ -227,26 +211,48 @@ static __attribute__((noinline)) int pack_any(struct ring_producer *producer, co
     return 0;
 }
 
-/* Texts are short: two moves that may overlap cost less than a call. */
-static inline void copy_text(char *at, const char *text, uint64_t size)
+/* --- the usual call ------------------------------------------------------------------------------------- */
+
+/* Two moves that may overlap. */
+static inline void copy_ends(char *at, const char *text, uint64_t size, size_t step)
 {
-    uint64_t first, last;
-    if (size < 8 || size > 16) {
-        memcpy(at, text, size);
-        return;
-    }
-    memcpy(&first, text, 8);
-    memcpy(&last, text + size - 8, 8);
-    memcpy(at, &first, 8);
-    memcpy(at + size - 8, &last, 8);
+    char first[16], last[16];
+    memcpy(first, text, step);
+    memcpy(last, text + size - step, step);
+    memcpy(at, first, step);
+    memcpy(at + size - step, last, step);
 }
 
-/* A text that takes at most `left` bytes more than the 8 that every field has. NULL when it does not fit, or
- * is to be cut. */
+/* Texts are short: for these a call costs more than the copy. */
+static inline void copy_text(char *at, const char *text, uint64_t size)
+{
+    if (size > 32)
+        memcpy(at, text, size);
+    else if (size > 16)
+        copy_ends(at, text, size, 16);
+    else if (size >= 8)
+        copy_ends(at, text, size, 8);
+    else if (size >= 4)
+        copy_ends(at, text, size, 4);
+    else if (size >= 2)
+        copy_ends(at, text, size, 2);
+    else if (size)
+        *at = *text;
+}
+
+/* Type and flags and what is reserved, as one number. A text's size may be another at each call. */
+static inline uint32_t kind_of(const ll_field *field)
+{
+    uint32_t kind;
+    memcpy(&kind, &field->type, offsetof(ll_field, size) - offsetof(ll_field, type));
+    return kind;
+}
+
+/* NULL when it does not fit. */
 static inline char *put_usual_text(char *at, const ll_field *field, uint64_t *left)
 {
     const char *text = field->value.pointer;
-    if (__builtin_expect(!text, 0))
+    if (!text)
         return put_null(at);
     uint64_t size = field->size >= 0 ? (uint64_t)field->size : strnlen(text, FRAME_BYTES_MAX);
     uint64_t more = (size + sizeof(uint32_t) - 1) & ~(uint64_t)7;
@@ -259,71 +265,28 @@ static inline char *put_usual_text(char *at, const ll_field *field, uint64_t *le
     return at + 8 + more;
 }
 
-/* A value that is not quite as registered, or takes no room. NULL when it is another. */
-static char *put_unusual(char *at, const ll_field *field, const struct site_shape_key *key, uint64_t *left)
+char *frame_put_usual(char *at, const ll_field *field, const struct site_shape *shape, uint64_t left)
 {
-    if (field->key != key->key || field->flags != LL_FIELD_KEY_LITERAL)
-        return NULL;
-    if (field->type == LL_TYPE_NULL && key->type == LL_TYPE_STRING)
-        return put_null(at);
-    if (field->type != key->type)
-        return NULL;
-    if (is_text(field->type))
-        return put_usual_text(at, field, left);
-    return field->type == LL_TYPE_SECRET ? at : NULL;
-}
-
-static bool is_as_registered(const ll_field *field, const struct site_shape_key *key)
-{
-    return memcmp(field, key, sizeof *key) == 0;
-}
-
-/* The values of the registered keys, each text measured when it is copied. NULL when one is not as
- * registered. */
-static inline char *put_usual(char *at, const ll_field *field, const struct site_shape *shape, uint64_t left)
-{
-    const struct site_shape_key *key = shape->key, *end = key + shape->key_count;
-    for (; key < end && at; key++, field++) {
-        bool is_same = is_as_registered(field, key);
-        if (is_same && is_one_of(WORD_TYPES, key->type)) {
+    const ll_field *key = shape->key, *end = field + shape->key_count;
+    for (; field < end; field++, key++) {
+        if (__builtin_expect(field->key != key->key || kind_of(field) != kind_of(key), 0))
+            return NULL;
+        if (key->value.u64 == SITE_FORM_WORD) {
             memcpy(at, &field->value, 8);
             at += 8;
-        } else if (is_same && key->type == LL_TYPE_STRING) {
+        } else if (key->value.u64 == SITE_FORM_TEXT) {
             at = put_usual_text(at, field, &left);
-        } else {
-            at = put_unusual(at, field, key, &left);
+            if (__builtin_expect(!at, 0))
+                return NULL;
         }
     }
     return at;
 }
 
-/*
- * The usual call, whose message, keys and types are the registered ones: looked at, measured and written in
- * one pass. False, with nothing published, when it is another, or there may be no room.
- */
-static bool pack_usual(struct ring_producer *producer, const struct frame_call *call)
-{
-    const struct site_shape *shape = call->shape;
-    if (!shape || shape->message != call->message || !call->message || shape->key_count != call->count)
-        return false;
-    uint64_t room = producer->limit - producer->head, bytes_max = frame_bytes_max(producer);
-    uint64_t least = sizeof(struct frame) + call->context_size + 8 * (uint64_t)shape->key_count;
-    room = room < bytes_max ? room : bytes_max;
-    if (room < least)
-        return false;
-    char *start = ring_at_head(producer);
-    char *end = put_usual(put_context(start + sizeof(struct frame), call), call->fields, shape, room - least);
-    if (!end)
-        return false;
-    put_frame(start, call, producer->head, (uint64_t)(end - start), shape->key_count, 0);
-    ring_publish(producer, (uint64_t)(end - start));
-    ring_prefetch(producer, (uint64_t)(end - start));
-    return true;
-}
-
 int frame_pack(struct ring_producer *producer, const struct frame_call *call, uint64_t *ret_needed)
 {
-    if (__builtin_expect(pack_usual(producer, call), 1))
+    if (frame_is_usual(call->shape, call->message, call->count) &&
+        frame_pack_usual(producer, call->shape, call->fields, call->context, call->ticks, call->thread))
         return 0;
     return pack_any(producer, call, ret_needed);
 }
@@ -349,11 +312,11 @@ struct reader {
 
 static const char *reader_take(struct reader *r, size_t size)
 {
-    if (padded(size) > r->left)
+    if (frame_padded(size) > r->left)
         return NULL;
     const char *taken = r->at;
-    r->at += padded(size);
-    r->left -= padded(size);
+    r->at += frame_padded(size);
+    r->left -= frame_padded(size);
     return taken;
 }
 
@@ -422,7 +385,7 @@ static bool read_values(struct reader *r, const struct site_view *site, struct f
         struct frame_value *value = &view->value[i];
         value->type = site->key[i].type;
         value->key = value->text = slice_from("", 0);
-        if (is_one_of(WORD_TYPES, value->type) && r->left >= 8) {
+        if (site_is_one_of(SITE_WORD_TYPES, value->type) && r->left >= 8) {
             memcpy(&value->number, r->at, 8);
             r->at += 8;
             r->left -= 8;

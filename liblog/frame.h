@@ -64,14 +64,19 @@ struct frame_context {
 
 /* --- the caller's side ---------------------------------------------------------------------------------- */
 
+/* A context as it stands in the frame. */
+struct frame_context_bytes {
+    uint32_t size; /* a multiple of 8 */
+    char bytes[FRAME_CONTEXT_BYTES_MAX];
+};
+
 struct frame_call {
     const ll_site *site;
     const struct site_shape *shape; /* NULL: written out in full */
     const char *message;
     const ll_field *fields;
     size_t count;
-    const void *context; /* packed, context_size bytes (a multiple of 8) */
-    size_t context_size;
+    const struct frame_context_bytes *context; /* or NULL */
     uint64_t ticks;
     uint32_t thread;
 };

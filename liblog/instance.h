@@ -55,13 +55,19 @@ void instance_count_dropped(void);
 /* Whether the site's level is on now; renews the site's state. */
 bool instance_look_at_level(ll_site *site);
 
+/* Without looking: false also when nobody has looked yet. */
+static inline bool instance_site_is_surely_on(const ll_site *site)
+{
+    uint32_t off = __atomic_load_n(&ll_state_off, __ATOMIC_ACQUIRE);
+    return __builtin_expect(__atomic_load_n(&site->state, __ATOMIC_RELAXED) == (off | 1), 1);
+}
+
 static inline bool instance_site_is_on(ll_site *site)
 {
     uint32_t off = __atomic_load_n(&ll_state_off, __ATOMIC_ACQUIRE);
-    uint32_t state = __atomic_load_n(&site->state, __ATOMIC_RELAXED);
-    if (__builtin_expect(state == (off | 1), 1))
+    if (instance_site_is_surely_on(site))
         return true;
-    return state != off && instance_look_at_level(site);
+    return __atomic_load_n(&site->state, __ATOMIC_RELAXED) != off && instance_look_at_level(site);
 }
 
 #endif

@@ -1,5 +1,6 @@
 /* The public log calls: level -> context -> ring. */
 #include "caller.h"
+#include "frame_usual.h"
 #include "quiet.h"
 
 #include <stdarg.h>
@@ -82,7 +83,7 @@ static __attribute__((noinline)) void pack_into_full(struct instance *instance,
         if (left <= 0)
             break;
         wait_for_room(w, producer, needed, left);
-        call->ticks = ticks_now(ticks_use_counter());
+        call->ticks = ticks_stamp();
         if (frame_pack(producer, call, &needed) == 0)
             return;
     }
@@ -90,43 +91,45 @@ static __attribute__((noinline)) void pack_into_full(struct instance *instance,
     writer_poke(w, true);
 }
 
-static bool is_half_full(struct ring_producer *producer)
-{
-    if (__builtin_expect(producer->limit - producer->head >= producer->ring.size / 2, 1))
-        return false;
-    return ring_producer_refresh(producer) < producer->ring.size / 2;
-}
-
 /* --- the call ------------------------------------------------------------------------------------------- */
-
-static void log_call(struct caller *caller, struct instance *instance, uint32_t depth,
-                     struct frame_call *call)
-{
-    struct ring_producer *producer = &caller->producer[depth];
-    const struct caller_request *request = caller_request(caller);
-    uint64_t needed;
-    if (request) {
-        call->context = request->packed;
-        call->context_size = request->size;
-    }
-    call->thread = caller->thread;
-    /* The stamp waits for the loads before it: one wait for all. */
-    __builtin_prefetch(&instance->writer.state);
-    __builtin_prefetch(producer->ring.control, 1);
-    call->ticks = ticks_now(ticks_use_counter());
-    if (__builtin_expect(frame_pack(producer, call, &needed) != 0, 0))
-        pack_into_full(instance, producer, call, needed, depth == 0);
-    writer_poke(&instance->writer, call->site->level >= LL_LEVEL_ERROR || is_half_full(producer));
-}
 
 int ll_site_is_on(ll_site *site)
 {
     return instance_site_is_on(site);
 }
 
-CALLER_ON_STACK void ll_write_at(ll_site *site, unsigned flags, const char *message, const ll_field *fields,
-                                 size_t count)
+static inline const struct frame_context_bytes *context_of(const struct caller *caller)
 {
+    const struct caller_request *request = caller_request(caller);
+    return request ? &request->packed : NULL;
+}
+
+static inline void poke(struct writer *writer, const ll_site *site, struct ring_producer *producer)
+{
+    if (__builtin_expect(writer_sleeps(writer), 0))
+        writer_poke(writer, site->level >= LL_LEVEL_ERROR || ring_producer_is_half_full(producer));
+}
+
+static void write_within(struct caller *caller, struct instance *instance, uint32_t depth, ll_site *site,
+                         unsigned flags, struct frame_call *call)
+{
+    const char *literal = flags & LL_MESSAGE_LITERAL ? call->message : NULL;
+    struct ring_producer *producer = &caller->producer[depth];
+    uint64_t needed;
+    call->site = site;
+    call->shape = shape_of(instance, site, literal, call->fields, flags & LL_KEYS_DYNAMIC ? 0 : call->count);
+    call->context = context_of(caller);
+    call->thread = caller->thread;
+    if (frame_pack(producer, call, &needed) != 0)
+        pack_into_full(instance, producer, call, needed, depth == 0);
+    poke(&instance->writer, site, producer);
+}
+
+/* Any call: a thread's first, a site's first, with keys of its own, in a handler, with a full ring. */
+CALLER_ON_STACK static __attribute__((noinline)) void
+write_any(ll_site *site, unsigned flags, const char *message, const ll_field *fields, size_t count)
+{
+    struct frame_call call = {.message = message, .fields = fields, .count = count, .ticks = ticks_stamp()};
     struct caller *caller = caller_mine();
     if (!caller) {
         instance_count_dropped();
@@ -136,16 +139,44 @@ CALLER_ON_STACK void ll_write_at(ll_site *site, unsigned flags, const char *mess
     uint32_t depth = caller_enter(caller, &mine);
     struct instance *instance = caller_instance(caller);
     bool on = instance && instance_site_is_on(site);
-    if (on && depth < RING_FILE_DEPTHS) {
-        const char *literal = flags & LL_MESSAGE_LITERAL ? message : NULL;
-        struct frame_call call = {.site = site, .message = message, .fields = fields, .count = count};
-        call.shape = flags & LL_KEYS_DYNAMIC ? shape_of(instance, site, literal, fields, 0)
-                                             : shape_of(instance, site, literal, fields, count);
-        log_call(caller, instance, depth, &call);
-    } else if (on) {
+    if (on && depth < RING_FILE_DEPTHS)
+        write_within(caller, instance, depth, site, flags, &call);
+    else if (on)
         __atomic_fetch_add(&instance->dropped_without_ring, 1, __ATOMIC_RELAXED);
-    }
     caller_leave(caller, &mine, depth);
+}
+
+/* A call of a site that is registered, with its message and keys, not in a handler that interrupted another.
+ * False when it is another, or the ring is full; then it has done nothing. */
+static inline bool write_usual(struct caller *caller, const ll_site *site, const char *message,
+                               const ll_field *fields, size_t count, uint64_t ticks)
+{
+    const struct instance *instance = instance_current();
+    if (!caller_has_rings_of(caller, instance) || !instance_site_is_surely_on(site) ||
+        __atomic_load_n(&site->epoch, __ATOMIC_ACQUIRE) != caller->epoch)
+        return false;
+    const struct site_shape *shape = __atomic_load_n(&site->shape, __ATOMIC_RELAXED);
+    return frame_is_usual(shape, message, count) &&
+           frame_pack_usual(&caller->producer[0], shape, fields, context_of(caller), ticks, caller->thread);
+}
+
+/* The stamp is taken first: it waits for the loads before it, and the work behind it is done meanwhile. */
+CALLER_ON_STACK void ll_write_at(ll_site *site, unsigned flags, const char *message, const ll_field *fields,
+                                 size_t count)
+{
+    uint64_t ticks = ticks_stamp();
+    struct caller *caller = caller_of_thread;
+    struct caller_call mine;
+    bool written = false;
+    if (__builtin_expect(caller && !caller->call, 1)) {
+        caller_enter_outermost(caller, &mine);
+        written = write_usual(caller, site, message, fields, count, ticks);
+        if (__builtin_expect(written, 1))
+            poke(&caller->instance->writer, site, &caller->producer[0]);
+        caller_leave_outermost(caller);
+    }
+    if (__builtin_expect(!written, 0))
+        write_any(site, flags, message, fields, count);
 }
 
 void ll_write(ll_site *site, const char *message, const ll_field *fields, size_t count)

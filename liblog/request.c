@@ -64,25 +64,25 @@ static struct slice bounded(const char *text)
 static void pack(struct caller_request *request, const struct slice text[static CONTEXT_TEXTS])
 {
     struct frame_context sizes;
-    char *at = request->packed + sizeof sizes;
+    char *at = request->packed.bytes + sizeof sizes;
     for (int i = 0; i < CONTEXT_TEXTS; i++) {
         sizes.size[i] = (uint16_t)text[i].size;
         if (text[i].size)
             memcpy(at, text[i].data, text[i].size);
         at += text[i].size;
     }
-    memcpy(request->packed, &sizes, sizeof sizes);
-    while ((at - request->packed) % 8)
+    memcpy(request->packed.bytes, &sizes, sizeof sizes);
+    while ((at - request->packed.bytes) % 8)
         *at++ = '\0';
-    request->size = (uint32_t)(at - request->packed);
+    request->packed.size = (uint32_t)(at - request->packed.bytes);
 }
 
 static void unpack(const struct caller_request *request, struct slice ret_text[static CONTEXT_TEXTS])
 {
     struct frame_context sizes = {{0}};
-    const char *at = request ? request->packed + sizeof sizes : "";
+    const char *at = request ? request->packed.bytes + sizeof sizes : "";
     if (request)
-        memcpy(&sizes, request->packed, sizeof sizes);
+        memcpy(&sizes, request->packed.bytes, sizeof sizes);
     for (int i = 0; i < CONTEXT_TEXTS; i++) {
         ret_text[i] = slice_from(at, sizes.size[i]);
         at += sizes.size[i];

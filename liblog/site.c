@@ -86,7 +86,7 @@ static void put_entry(char *out, const struct site_entry *entry, const ll_site *
 
 static struct site_shape *arena_shape(struct site_arena *arena, size_t count)
 {
-    size_t size = sizeof(struct site_shape) + count * sizeof(struct site_shape_key);
+    size_t size = sizeof(struct site_shape) + count * sizeof(ll_field);
     if (arena->size - arena->used < size)
         return NULL;
     struct site_shape *shape = (struct site_shape *)(void *)(arena->memory + arena->used);
@@ -94,22 +94,27 @@ static struct site_shape *arena_shape(struct site_arena *arena, size_t count)
     return shape;
 }
 
-static struct site_shape_key shape_key(const ll_field *field)
+static enum site_form form_of(unsigned type)
 {
-    bool is_null = field->type == LL_TYPE_NULL;
-    return (struct site_shape_key){
-        .key = field->key,
-        .type = registered_type(field),
-        .flags = field->flags,
-        .size = is_null ? LL_FIELD_SIZE_UNKNOWN : field->size,
-    };
+    if (site_is_one_of(SITE_WORD_TYPES, type))
+        return SITE_FORM_WORD;
+    return site_is_one_of(SITE_TEXT_TYPES, type) ? SITE_FORM_TEXT : SITE_FORM_NOTHING;
 }
 
-static void shape_fill(struct site_shape *shape, uint32_t entry, const char *message, const ll_field *fields,
-                       size_t count)
+static ll_field shape_key(const ll_field *field)
 {
-    shape->entry = entry;
-    shape->key_count = (uint32_t)count;
+    ll_field key = ll_field_make_(field->key, field->flags, registered_type(field), 0);
+    key.value.u64 = form_of(key.type);
+    return key;
+}
+
+static void shape_fill(struct site_shape *shape, uint32_t at, const struct site_entry *entry,
+                       const char *message, const ll_field *fields)
+{
+    size_t count = entry->key_count;
+    shape->entry = at;
+    shape->level = entry->level;
+    shape->key_count = entry->key_count;
     shape->message = message;
     for (size_t i = 0; i < count; i++)
         shape->key[i] = shape_key(&fields[i]);
@@ -130,7 +135,7 @@ const struct site_shape *site_register(struct ring_file *file, struct site_arena
         return NULL;
     put_entry(file->sites + used, &entry, site, message, fields);
     __atomic_store_n(&file->growth->sites_used, used + entry.size, __ATOMIC_RELEASE);
-    shape_fill(shape, used, message, fields, count);
+    shape_fill(shape, used, &entry, message, fields);
     return shape;
 }
 

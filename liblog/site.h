@@ -42,23 +42,33 @@ struct site_key {
     uint16_t size;
 };
 
-/* What a process remembers of an entry, to see quickly whether a call has the same keys and types. Never
- * freed while it lives. A key is kept as a field begins, so that one comparison of both tells. */
-struct site_shape_key {
-    const char *key;
-    uint8_t type;
-    uint8_t flags;
-    uint16_t reserved;
-    int32_t size; /* LL_FIELD_SIZE_UNKNOWN, or as of the first call: the next may have another */
+enum {
+    SITE_TEXT_TYPES = 1 << LL_TYPE_STRING | 1 << LL_TYPE_BYTES | 1 << LL_TYPE_JSON |
+                      1 << LL_TYPE_EXCEPTION_TYPE | 1 << LL_TYPE_EXCEPTION_CODE |
+                      1 << LL_TYPE_EXCEPTION_MESSAGE,
+    SITE_WORD_TYPES = 1 << LL_TYPE_BOOL | 1 << LL_TYPE_I64 | 1 << LL_TYPE_U64 | 1 << LL_TYPE_DOUBLE |
+                      1 << LL_TYPE_FLOAT | 1 << LL_TYPE_TIME | 1 << LL_TYPE_DURATION,
 };
-_Static_assert(sizeof(struct site_shape_key) == offsetof(ll_field, value),
-               "a key is the beginning of a field");
 
+static inline bool site_is_one_of(unsigned types, unsigned type)
+{
+    return type < 32 && types >> type & 1;
+}
+
+/* How a value stands in a frame. */
+enum site_form { SITE_FORM_WORD, SITE_FORM_TEXT, SITE_FORM_NOTHING };
+
+/*
+ * What a process remembers of an entry, to see quickly whether a call has the same keys and types. Never
+ * freed while it lives. The keys are kept as fields, so that they lie beside those of a call; their values
+ * are enum site_form.
+ */
 struct site_shape {
     uint32_t entry; /* offset in the table */
-    uint32_t key_count;
+    uint16_t key_count;
+    uint8_t level;
     const char *message; /* the literal, or NULL: copied at each call */
-    struct site_shape_key key[];
+    ll_field key[];
 };
 
 /* Memory for shapes, given out and never taken back. */

@@ -76,6 +76,11 @@ void writer_stop(struct writer *writer);
 /* Gives back the memory of a writer whose thread has ended, or, in the child of a fork, is not there. */
 void writer_release(struct writer *writer);
 
+static inline bool writer_sleeps(const struct writer *writer)
+{
+    return __atomic_load_n(&writer->state, __ATOMIC_RELAXED) != WRITER_AWAKE;
+}
+
 /* After a publication: wakes the writer if it sleeps for good, or, when urgent, also from a nap. Safe in a
  * signal handler. */
 static inline void writer_poke(struct writer *writer, bool urgent)

@@ -56,8 +56,8 @@ apt_install() (
 
 # install_debian GROUP: a user of the library needs `build`; `demo` and `test` hold more, each all before it.
 install_debian() {
-    local names=(gcc g++ cmake ninja-build pkgconf zlib1g-dev librdkafka-dev libsqlite3-dev libyaml-dev libssl-dev
-        libmicrohttpd-dev libcurl4-openssl-dev)
+    local names=(gcc g++ cmake ninja-build pkgconf zlib1g-dev libzstd-dev librdkafka-dev libsqlite3-dev libyaml-dev
+        libssl-dev libmicrohttpd-dev libcurl4-openssl-dev)
     [ "$1" = build ] || names+=(curl ca-certificates jq logrotate nginx-light)
     [ "$1" != test ] || names+=(git clang clang-format libclang-rt-14-dev libcmocka-dev libjson-c-dev libspdlog-dev shellcheck kcat
         procps sqlite3 strace valgrind zstd python3 python3-venv maven default-jdk-headless)

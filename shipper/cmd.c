@@ -11,6 +11,7 @@ const struct command commands[] = {
     {"report", "", "Print an error report from the database.", cmd_report},
     {"stats", "", "Print the error statistics as JSON.", cmd_stats},
     {"runs", "", "Show for each run of a program what is missing or there twice.", cmd_runs},
+    {"positions", "", "Show where each output stands in each file, and how far it lags.", cmd_positions},
     {"recover", "LOGFILE…", "Finish what dead programs had logged but not yet written.", cmd_recover},
     {"explain", "[CODE]", "Explain an error code and how to recover.", cmd_explain},
     {0},
@@ -37,7 +38,7 @@ static enum exit_code print_help(void)
          "Follows the log files of programs, keeps their error statistics and forwards their records.\n\n"
          "Commands:");
     for (const struct command *command = commands; command->name; command++)
-        printf("  %-8s %s%*s  %s\n", command->name, command->arguments, 10 - text_width(command->arguments),
+        printf("  %-9s %s%*s  %s\n", command->name, command->arguments, 10 - text_width(command->arguments),
                "", command->summary);
     puts("\n`shipper COMMAND --help` tells more of a command, `shipper --version` the version.\n"
          "With no configuration at all: shipper run --once 'logs/*.log*'");

@@ -16,7 +16,7 @@ struct command {
     command_function *run;
 };
 
-command_function cmd_run, cmd_check, cmd_report, cmd_stats, cmd_runs, cmd_recover, cmd_explain;
+command_function cmd_run, cmd_check, cmd_report, cmd_stats, cmd_runs, cmd_positions, cmd_recover, cmd_explain;
 
 /* The commands in the order of `shipper --help`; ends with a nameless one. */
 extern const struct command commands[];

@@ -35,6 +35,12 @@ static struct slice without_compression(struct slice name)
     return name;
 }
 
+bool name_is_compressed(const char *path, const char *plain)
+{
+    struct slice whole = slice_of(path), stem = without_compression(whole);
+    return stem.size < whole.size && slice_equal(stem, slice_of(plain));
+}
+
 /* `text` as a date's digits (2025-10-19_14-30 and the like): at least eight, only marks between them. */
 static bool date_of(struct slice text, uint64_t *ret_number)
 {

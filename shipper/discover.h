@@ -38,6 +38,9 @@ struct generation generation_of(struct slice name, char ret_live_name[static FAM
 /* Below 0 when `a` is older than `b`, 0 when they are of one age. */
 int generation_compare(struct generation a, struct generation b);
 
+/* Whether `path` is what compressing a file called `plain` makes: app.log.1.zst of app.log.1. */
+bool name_is_compressed(const char *path, const char *plain);
+
 struct found_file {
     char *path;
     char *family; /* folder and live name */

@@ -110,6 +110,16 @@ static int open_tail(struct pipeline *pipeline, struct problem *ret_problem)
     return result;
 }
 
+/* Without it commands can only read the database, which harms nothing else. */
+static void open_control(struct pipeline *pipeline)
+{
+    char folder[STORE_FOLDER_SIZE];
+    struct problem problem = {0};
+    if (store_folder(pipeline->config->database_file, folder, &problem) < 0 ||
+        control_open(folder, pipeline_commands, pipeline, &problem, &pipeline->control) < 0)
+        pipeline_tell(pipeline, &problem);
+}
+
 static int open_all(struct pipeline *pipeline, struct problem *ret_problem)
 {
     int result = store_open(pipeline->config, ret_problem, &pipeline->store);
@@ -125,11 +135,16 @@ static int open_all(struct pipeline *pipeline, struct problem *ret_problem)
         result = open_scanners(pipeline, ret_problem);
     if (result == 0)
         result = open_outputs(pipeline, ret_problem);
-    return result == 0 ? open_tail(pipeline, ret_problem) : result;
+    if (result == 0)
+        result = open_tail(pipeline, ret_problem);
+    if (result == 0)
+        open_control(pipeline);
+    return result;
 }
 
 static void close_all(struct pipeline *pipeline)
 {
+    control_close(pipeline->control);
     for (int i = 0; i < LANE_COUNT_MAX; i++)
         output_close(pipeline->lane[i].output);
     for (int i = 0; i < CONFIG_INPUTS_MAX; i++)
@@ -197,6 +212,7 @@ static void pump_outputs(struct pipeline *pipeline)
 /* What is to be done between two pieces. */
 static void tick(struct pipeline *pipeline)
 {
+    control_turn(pipeline->control);
     pump_outputs(pipeline);
     if (!pipeline->fatal.error)
         pipeline_commit(pipeline, false);
@@ -263,11 +279,12 @@ static int wait_ms(struct pipeline *pipeline)
 /* Sleeps until a file changes, an output can go on, the next commit is due, or a stop. */
 static void wait_for_something(struct pipeline *pipeline)
 {
-    struct pollfd interests[2 + LANE_COUNT_MAX];
+    struct pollfd interests[3 + LANE_COUNT_MAX];
     nfds_t count = 0;
     interests[count++] = (struct pollfd){pipeline->options->stop_fd, POLLIN, 0};
     interests[count++] =
         (struct pollfd){pipeline->options->once ? -1 : tail_watch_fd(pipeline->tail), POLLIN, 0};
+    interests[count++] = (struct pollfd){control_fd(pipeline->control), POLLIN, 0};
     for (int lane = LANE_STATS + 1; lane < pipeline->lane_count; lane++) {
         if (!pipeline->lane[lane].given_up)
             interests[count++] = output_interest(pipeline->lane[lane].output);

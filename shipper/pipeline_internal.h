@@ -4,6 +4,7 @@
 #define SHIPPER_PIPELINE_INTERNAL_H
 
 #include "batch.h"
+#include "control.h"
 #include "frame.h"
 #include "joiner.h"
 #include "output.h"
@@ -70,6 +71,7 @@ struct pipeline {
     const struct config *config;
     const struct pipeline_options *options;
     struct store *store;
+    struct control *control; /* NULL where the state folder takes no socket */
     struct batch *batch;
     const char *own_file[PIPELINE_OWN_FILES]; /* never inputs; the tail borrows them */
     struct tail *tail;
@@ -106,6 +108,11 @@ bool pipeline_pass(struct pipeline *pipeline, struct source *source);
 /* Finishes the rings of dead programs beside the live logs, when it is due: at the beginning and every 30 s.
  */
 void pipeline_recover(struct pipeline *pipeline);
+
+/* ---- pipeline_control.c ---- */
+
+/* What commands may ask; their context is the pipeline. */
+extern const struct control_command pipeline_commands[];
 
 /* ---- pipeline_commit.c ---- */
 

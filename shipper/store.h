@@ -19,6 +19,11 @@ struct store;
  */
 int store_open(const struct config *config, struct problem *ret_problem, struct store **ret_store);
 
+/* The folder that a database lies in. 0, or a negative error when the path is too long. */
+enum { STORE_FOLDER_SIZE = 4096 };
+int store_folder(const char *database_file, char ret_folder[static STORE_FOLDER_SIZE],
+                 struct problem *ret_problem);
+
 /* Closes and keeps the WAL for readers. NULL is allowed. */
 void store_close(struct store *store);
 

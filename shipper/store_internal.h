@@ -64,7 +64,11 @@ int store_run(sqlite3_stmt *statement, struct problem *ret_problem);
 /* The next row: 1; or 0 at the end, the statement being ready again; or a negative error. */
 int store_next(sqlite3_stmt *statement, struct problem *ret_problem);
 
-/* store_read.c: the clock as the database holds it. */
+/* store_read.c: statements of a reader; the clock as the database holds it. */
+struct store_reader;
+int store_reader_prepare(struct store_reader *reader, const char *sql, struct problem *ret_problem,
+                         sqlite3_stmt **ret_statement);
+void store_finalize(sqlite3_stmt **statement);
 int store_read_clock(sqlite3 *db, struct store_clock *ret_clock, struct problem *ret_problem);
 
 #endif

@@ -16,7 +16,7 @@
 
 enum { HOLDER_TEXT_SIZE = 128 };
 
-static int folder_of(const char *file, char ret_folder[static PATH_MAX], struct problem *ret_problem)
+int store_folder(const char *file, char ret_folder[static STORE_FOLDER_SIZE], struct problem *ret_problem)
 {
     char copy[PATH_MAX];
     if (strlen(file) >= sizeof(copy) - 8)
@@ -26,16 +26,42 @@ static int folder_of(const char *file, char ret_folder[static PATH_MAX], struct 
     return 0;
 }
 
+static int cannot_make(const char *folder, struct problem *ret_problem)
+{
+    return problem_set(ret_problem, ERR_IO_004, "the state folder %s cannot be made: %s", folder,
+                       strerror(errno));
+}
+
+/* With all folders above it; the last one is for its owner and group only. Another may be making it, too. */
+static int make_folder(const char *folder, struct problem *ret_problem)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s", folder);
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(path, 0755) < 0 && errno != EEXIST)
+            return cannot_make(path, ret_problem);
+        *slash = '/';
+    }
+    return mkdir(path, 0750) < 0 && errno != EEXIST ? cannot_make(path, ret_problem) : 0;
+}
+
 int store_check_folder(const char *file, struct problem *ret_problem)
 {
-    char folder[PATH_MAX];
-    int r = folder_of(file, folder, ret_problem);
+    char folder[STORE_FOLDER_SIZE];
+    int r = store_folder(file, folder, ret_problem);
     if (r < 0)
         return r;
     struct stat status;
-    if (stat(folder, &status) < 0)
+    if (stat(folder, &status) < 0 && errno == ENOENT) {
+        if ((r = make_folder(folder, ret_problem)) < 0)
+            return r;
+        if (stat(folder, &status) < 0)
+            return problem_from_errno(ret_problem, errno, "look at", folder);
+    } else if (stat(folder, &status) < 0) {
         return problem_set(ret_problem, ERR_DB_001, "the folder %s of the database cannot be used: %s",
                            folder, strerror(errno));
+    }
     /* In a sticky folder such as /tmp others cannot replace what is ours, and what is theirs is refused by
      * owner. */
     if (status.st_mode & S_IWOTH && !(status.st_mode & S_ISVTX))
@@ -131,8 +157,8 @@ static void write_holder(int fd)
 
 int store_lock(const char *file, struct problem *ret_problem)
 {
-    char folder[PATH_MAX], path[PATH_MAX + 8];
-    int r = folder_of(file, folder, ret_problem);
+    char folder[STORE_FOLDER_SIZE], path[PATH_MAX + 8];
+    int r = store_folder(file, folder, ret_problem);
     if (r < 0)
         return r;
     snprintf(path, sizeof(path), "%s/lock", folder);

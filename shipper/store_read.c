@@ -11,17 +11,23 @@ struct store_reader {
     sqlite3 *db;
 };
 
-static void finalize_statement(sqlite3_stmt **statement)
+void store_finalize(sqlite3_stmt **statement)
 {
     sqlite3_finalize(*statement);
 }
-#define _cleanup_statement_ _cleanup_(finalize_statement)
+#define _cleanup_statement_ _cleanup_(store_finalize)
 
 static int prepare(sqlite3 *db, const char *sql, struct problem *ret_problem, sqlite3_stmt **ret_statement)
 {
     if (sqlite3_prepare_v2(db, sql, -1, ret_statement, NULL) != SQLITE_OK)
         return store_problem(db, "be read", ret_problem);
     return 0;
+}
+
+int store_reader_prepare(struct store_reader *reader, const char *sql, struct problem *ret_problem,
+                         sqlite3_stmt **ret_statement)
+{
+    return prepare(reader->db, sql, ret_problem, ret_statement);
 }
 
 /* --- open --- */

@@ -8,7 +8,7 @@
 /* A file that was empty when it was found may turn out to be a compressed one on its way. */
 static bool turned_compressed(struct tracked *tracked)
 {
-    char head[4];
+    char head[UNZIP_HEAD_BYTES];
     int fd = file_fd(&tracked->file);
     ssize_t got = fd < 0 ? 0 : file_pread(fd, head, sizeof(head), 0);
     return got > 0 && unzip_knows(head, (size_t)got);

@@ -67,10 +67,67 @@ static void ring_insert(struct source_file *file)
     pool->open_count++;
 }
 
-void file_close(struct source_file *file)
+/* ---- streams ---- */
+
+static void drop_unzip(struct source_file *file)
 {
+    struct source_file **list = file->pool->unzipping;
+    int kept = 0;
+
+    if (!file->unzip)
+        return;
     unzip_free(file->unzip);
     file->unzip = NULL;
+    for (int i = 0; i < POOL_UNZIPS_MAX; i++)
+        if (list[i] != file)
+            list[kept++] = list[i];
+    while (kept < POOL_UNZIPS_MAX)
+        list[kept++] = NULL;
+}
+
+/* Takes ownership; the stream that was begun first has to go when there are too many. */
+static void set_unzip(struct source_file *file, struct unzip *unzip)
+{
+    struct source_file **list = file->pool->unzipping;
+
+    drop_unzip(file);
+    if (!unzip)
+        return;
+    if (list[POOL_UNZIPS_MAX - 1])
+        drop_unzip(list[POOL_UNZIPS_MAX - 1]);
+    memmove(list + 1, list, (POOL_UNZIPS_MAX - 1) * sizeof(*list));
+    list[0] = file;
+    file->unzip = unzip;
+}
+
+static int begin_unzip(struct source_file *file)
+{
+    char head[UNZIP_HEAD_BYTES];
+    int fd = file_fd(file);
+    ssize_t got = fd < 0 ? fd : file_pread(fd, head, sizeof(head), 0);
+
+    if (got < 0)
+        return (int)got;
+    if (!unzip_knows(head, (size_t)got))
+        return -ESTALE;
+    set_unzip(file, unzip_new(fd, head, (size_t)got));
+    return file->unzip ? 0 : -ENOMEM;
+}
+
+int file_unzip(struct source_file *file, struct unzip **ret_unzip)
+{
+    int error = file->unzip ? 0 : begin_unzip(file);
+
+    if (error == 0)
+        *ret_unzip = file->unzip;
+    return error;
+}
+
+/* ---- opening and closing ---- */
+
+void file_close(struct source_file *file)
+{
+    drop_unzip(file);
     free(file->recent);
     file->recent = NULL;
     file->recent_size = 0;
@@ -99,7 +156,7 @@ void file_adopt(struct source_file *file, int fd, struct unzip *unzip)
     file_close(file);
     make_room(file->pool);
     file->fd = fd;
-    file->unzip = unzip;
+    set_unzip(file, unzip);
     ring_insert(file);
 }
 
@@ -210,7 +267,7 @@ static int probe_unzip_head(struct probe *probe, const char *path, size_t *ret_s
                             struct problem *ret_problem)
 {
     probe->facts.compressed = true;
-    probe->unzip = unzip_new(probe->fd);
+    probe->unzip = unzip_new(probe->fd, probe->head, *ret_size);
     if (!probe->unzip)
         return problem_set(ret_problem, ERR_INT_002, "no memory is left to read %s", path);
     enum unzip_state state = unzip_read(probe->unzip, probe->head, sizeof(probe->head), ret_size);
@@ -234,15 +291,11 @@ static bool ends_clean(const struct probe *probe)
 
 static int probe_head(struct probe *probe, const char *path, struct problem *ret_problem)
 {
-    static const char zstd_magic[] = "\x28\xb5\x2f\xfd";
     ssize_t got = file_pread(probe->fd, probe->head, sizeof(probe->head), 0);
     size_t size = got < 0 ? 0 : (size_t)got;
 
     if (got < 0)
         return problem_from_errno(ret_problem, (int)-got, "cannot read", path);
-    if (size >= 4 && memcmp(probe->head, zstd_magic, 4) == 0)
-        return problem_set(ret_problem, ERR_IO_007,
-                           "%s is compressed with zstd, which this version does not read", path);
     if (unzip_knows(probe->head, size)) {
         int error = probe_unzip_head(probe, path, &size, ret_problem);
         if (error < 0)

@@ -34,11 +34,17 @@ struct file_sight {
 
 enum file_state file_step(enum file_state state, const struct file_sight *sight);
 
+/* Streams that are kept while their files are not read: each may hold UNZIP_WINDOW_BYTES_MAX. One that is
+ * given up begins anew when its file is read on. */
+enum { POOL_UNZIPS_MAX = 2 };
+
 struct file_pool {
     bool suspicious; /* some file's bytes did not fit when they were read: to be judged at the next look */
     int open_count;
     int open_max;
     struct source_file *newest; /* a ring of the open ones, by use */
+    struct source_file
+        *unzipping[POOL_UNZIPS_MAX]; /* those with a stream, the newest first; NULL behind them */
 };
 
 struct source_file {
@@ -76,6 +82,10 @@ void file_close(struct source_file *file);                        /* also the de
 
 /* Takes over an open descriptor (and its decompressor, or NULL); makes room in the pool. */
 void file_adopt(struct source_file *file, int fd, struct unzip *unzip);
+
+/* The stream of a compressed file, begun if need be. 0 with the stream, which stays the file's, or -errno;
+ * -ESTALE when the path leads to another file now, or the file is no compressed one any more. */
+int file_unzip(struct source_file *file, struct unzip **ret_unzip);
 
 /* The descriptor, opened again if need be. >= 0, or -errno; -ESTALE when the path leads to another file now.
  */

@@ -68,21 +68,30 @@ static void remember_copy(struct tail *tail, const struct newcomer *n, int known
                                                      .known = known};
 }
 
-/* app.log.1.gz beside app.log.1, with the same head: gzip is at work, or has kept its input. Read once, from
- * the plain one. */
+/* app.log.1.gz beside app.log.1, with the same head: gzip (or zstd) is at work, or has kept its input. Read
+ * once, from the plain one. */
 static int plain_sibling(const struct tail *tail, const struct newcomer *n)
 {
-    const char *path = n->found->path;
-
     for (int i = 0; i < n->candidate_count; i++) {
         const struct known *known = &tail->known.items[n->candidates[i]];
         const char *other = known->source ? known->source->record.path : "";
-        size_t size = strlen(other);
-        if (size && strncmp(path, other, size) == 0 && strcmp(path + size, ".gz") == 0 &&
-            is_present(tail, known))
+        if (name_is_compressed(n->found->path, other) && is_present(tail, known))
             return n->candidates[i];
     }
     return -1;
+}
+
+/* The same, of which so little is written that it has no head yet. */
+static bool is_being_compressed(const struct tail *tail, const struct newcomer *n)
+{
+    if (!n->probe->is_cut || n->probe->facts.head.size > 0)
+        return false;
+    for (size_t i = 0; i < tail->source_count; i++) {
+        const struct tracked *tracked = tail->sources[i];
+        if (tracked->seen && name_is_compressed(n->found->path, tracked->source.record.path))
+            return true;
+    }
+    return false;
 }
 
 static bool has_brother(const struct tail *tail, const struct found_file *found)
@@ -338,7 +347,7 @@ static int settle_unknown(struct tail *tail, struct newcomer *n)
     }
     if (n->found->rest_only)
         return 1;
-    if (may_be_on_its_way(tail, n)) {
+    if (is_being_compressed(tail, n) || may_be_on_its_way(tail, n)) {
         tail_scan_within(tail, FILE_QUIET_NS / 5);
         return 1;
     }

@@ -131,7 +131,8 @@ static void give_up(struct source *source, enum unzip_state state, struct proble
 {
     static const char *const why[] = {[UNZIP_CUT] = "ends in the middle",
                                       [UNZIP_DAMAGED] = "is damaged",
-                                      [UNZIP_BOMB] = "inflates beyond all measure"};
+                                      [UNZIP_BOMB] = "inflates beyond all measure",
+                                      [UNZIP_WINDOW] = "was compressed with a window above 8 MiB"};
     struct source_file *file = source->file;
     uint64_t size = source->record.evidence.size, used = unzip_compressed_offset(file->unzip);
 
@@ -169,6 +170,7 @@ static int end_of_unzipped(struct source *source, enum unzip_state state, enum s
         /* fall through */
     case UNZIP_DAMAGED:
     case UNZIP_BOMB:
+    case UNZIP_WINDOW:
         give_up(source, state, ret_problem);
         *ret_end = SOURCE_BROKEN;
         break;
@@ -183,20 +185,19 @@ static int read_unzipped(struct source *source, uint64_t offset, char *memory, s
                          enum source_end *ret_end, struct problem *ret_problem)
 {
     struct source_file *file = source->file;
-    int fd = file_fd(file);
+    struct unzip *unzip;
+    int error = file_unzip(file, &unzip);
 
     *ret_size = 0;
-    if (fd == -ESTALE)
+    if (error == -ESTALE)
         return set_suspicious(source, offset, ret_size, ret_end);
-    if (fd < 0)
-        return set_broken(source, -fd, ret_end, ret_problem);
-    if (!file->unzip)
-        file->unzip = unzip_new(fd);
-    if (!file->unzip)
+    if (error == -ENOMEM)
         return problem_set(ret_problem, ERR_INT_002, "no memory is left to read %s", source->record.path);
-    enum unzip_state state = unzip_seek(file->unzip, offset);
+    if (error < 0)
+        return set_broken(source, -error, ret_end, ret_problem);
+    enum unzip_state state = unzip_seek(unzip, offset);
     if (state == UNZIP_MORE)
-        state = unzip_read(file->unzip, memory, size, ret_size);
+        state = unzip_read(unzip, memory, size, ret_size);
     return end_of_unzipped(source, state, ret_end, ret_problem);
 }
 

@@ -1,18 +1,17 @@
 #include "unzip.h"
 
+#include "unzip_codec.h"
+
 #include "liblog/base/cleanup.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 enum {
     INPUT_SIZE = 128 << 10,
     SKIP_SIZE = 64 << 10,
-    WINDOW_BITS_GZIP = 15 + 16, /* zlib's way to say: the largest window, and a gzip header */
 };
 
 enum member {
@@ -21,7 +20,9 @@ enum member {
 };
 
 struct unzip {
-    z_stream stream;
+    const struct unzip_codec *codec;
+    void *state; /* the codec's */
+    struct unzip_buffers buffers;
     int fd;
     int errno_value;
     enum member member;
@@ -31,12 +32,22 @@ struct unzip {
     unsigned char input[INPUT_SIZE];
 };
 
-bool unzip_knows(const void *head, size_t size)
+static const struct unzip_codec *codec_of(const void *head, size_t size)
 {
-    return size >= 3 && memcmp(head, "\x1f\x8b\x08", 3) == 0;
+    static const struct unzip_codec *const codecs[] = {&unzip_gzip, &unzip_zstd};
+
+    for (size_t i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++)
+        if (codecs[i]->knows(head, size))
+            return codecs[i];
+    return NULL;
 }
 
-struct unzip *unzip_new(int fd)
+bool unzip_knows(const void *head, size_t size)
+{
+    return codec_of(head, size) != NULL;
+}
+
+struct unzip *unzip_new(int fd, const void *head, size_t size)
 {
     _cleanup_free_ struct unzip *unzip = malloc(sizeof(*unzip));
 
@@ -44,23 +55,23 @@ struct unzip *unzip_new(int fd)
         return NULL;
     memset(unzip, 0, offsetof(struct unzip, input));
     unzip->fd = fd;
-    if (inflateInit2(&unzip->stream, WINDOW_BITS_GZIP) != Z_OK)
-        return NULL;
-    return take_pointer(unzip);
+    unzip->codec = codec_of(head, size);
+    unzip->state = unzip->codec->open();
+    return unzip->state ? take_pointer(unzip) : NULL;
 }
 
 void unzip_free(struct unzip *unzip)
 {
     if (!unzip)
         return;
-    inflateEnd(&unzip->stream);
+    unzip->codec->close(unzip->state);
     free(unzip);
 }
 
 static void begin_anew(struct unzip *unzip)
 {
-    inflateReset(&unzip->stream);
-    unzip->stream.avail_in = 0;
+    unzip->codec->reset(unzip->state);
+    unzip->buffers.in_size = 0;
     unzip->errno_value = 0;
     unzip->member = MEMBER_NONE;
     unzip->ended = UNZIP_MORE;
@@ -80,17 +91,17 @@ static int fill_input(struct unzip *unzip)
     if (size <= 0)
         return (int)size;
     unzip->read_offset += (uint64_t)size;
-    unzip->stream.next_in = unzip->input;
-    unzip->stream.avail_in = (uInt)size;
+    unzip->buffers.in = unzip->input;
+    unzip->buffers.in_size = (size_t)size;
     return 1;
 }
 
 /* Between members: zeros are padding (tape blocks, preallocated files), anything else begins the next one. */
-static void skip_padding(z_stream *stream)
+static void skip_padding(struct unzip_buffers *buffers)
 {
-    while (stream->avail_in && *stream->next_in == 0) {
-        stream->next_in++;
-        stream->avail_in--;
+    while (buffers->in_size && *buffers->in == 0) {
+        buffers->in++;
+        buffers->in_size--;
     }
 }
 
@@ -100,21 +111,25 @@ static bool is_bomb(const struct unzip *unzip)
            unzip->offset / UNZIP_BOMB_RATIO_MAX > unzip_compressed_offset(unzip);
 }
 
-/* One call of inflate() inside a member. Without input it may still have bytes that did not fit before. */
+/* One step inside a member. */
 static enum unzip_state inflate_some(struct unzip *unzip)
 {
-    z_stream *stream = &unzip->stream;
-    const unsigned char *before = stream->next_out;
-    int result = inflate(stream, Z_NO_FLUSH);
+    size_t room = unzip->buffers.out_size;
+    enum unzip_step step = unzip->codec->step(unzip->state, &unzip->buffers);
 
-    unzip->offset += (uint64_t)(stream->next_out - before);
-    if (result == Z_STREAM_END) {
+    unzip->offset += room - unzip->buffers.out_size;
+    switch (step) {
+    case STEP_MEMBER_END:
         unzip->member = MEMBER_NONE;
-        inflateReset(stream);
-        return UNZIP_MORE;
-    }
-    if (result != Z_OK && result != Z_BUF_ERROR)
+        unzip->codec->reset(unzip->state);
+        break;
+    case STEP_DAMAGED:
         return UNZIP_DAMAGED;
+    case STEP_WINDOW:
+        return UNZIP_WINDOW;
+    case STEP_MORE:
+        break;
+    }
     return is_bomb(unzip) ? UNZIP_BOMB : UNZIP_MORE;
 }
 
@@ -131,7 +146,7 @@ static enum unzip_state step_at_end(struct unzip *unzip)
 
 static enum unzip_state step(struct unzip *unzip)
 {
-    if (unzip->stream.avail_in == 0) {
+    if (unzip->buffers.in_size == 0) {
         int filled = fill_input(unzip);
         if (filled < 0)
             return UNZIP_FAILED;
@@ -139,8 +154,8 @@ static enum unzip_state step(struct unzip *unzip)
             return step_at_end(unzip);
     }
     if (unzip->member == MEMBER_NONE)
-        skip_padding(&unzip->stream);
-    if (unzip->stream.avail_in == 0)
+        skip_padding(&unzip->buffers);
+    if (unzip->buffers.in_size == 0)
         return UNZIP_MORE;
     unzip->member = MEMBER_INSIDE;
     return inflate_some(unzip);
@@ -150,20 +165,19 @@ static enum unzip_state step(struct unzip *unzip)
  */
 static bool may_go_on(enum unzip_state state)
 {
-    return state != UNZIP_DAMAGED && state != UNZIP_BOMB;
+    return state != UNZIP_DAMAGED && state != UNZIP_BOMB && state != UNZIP_WINDOW;
 }
 
 enum unzip_state unzip_read(struct unzip *unzip, void *memory, size_t size, size_t *ret_size)
 {
     enum unzip_state state = may_go_on(unzip->ended) ? UNZIP_MORE : unzip->ended;
-    uInt room = size > UINT_MAX ? UINT_MAX : (uInt)size;
 
-    unzip->stream.next_out = memory;
-    unzip->stream.avail_out = room;
-    while (state == UNZIP_MORE && unzip->stream.avail_out > 0)
+    unzip->buffers.out = memory;
+    unzip->buffers.out_size = size;
+    while (state == UNZIP_MORE && unzip->buffers.out_size > 0)
         state = step(unzip);
     unzip->ended = state;
-    *ret_size = room - unzip->stream.avail_out;
+    *ret_size = size - unzip->buffers.out_size;
     return state;
 }
 
@@ -195,7 +209,7 @@ uint64_t unzip_offset(const struct unzip *unzip)
 
 uint64_t unzip_compressed_offset(const struct unzip *unzip)
 {
-    return unzip->read_offset - unzip->stream.avail_in;
+    return unzip->read_offset - unzip->buffers.in_size;
 }
 
 int unzip_errno(const struct unzip *unzip)

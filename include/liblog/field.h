@@ -125,6 +125,8 @@ static inline ll_field ll_field_pointer_(const char *key, uint8_t flags, int typ
 static inline ll_field ll_field_string_(const char *key, uint8_t flags, const char *text)
 {
     ll_field field = ll_field_make_(key, flags, LL_TYPE_STRING, LL_FIELD_SIZE_UNKNOWN);
+    if (text && __builtin_constant_p(__builtin_strlen(text))) /* a literal: measured by the compiler */
+        field.size = (int32_t)__builtin_strlen(text);
     field.value.pointer = text;
     return field;
 }

@@ -58,6 +58,14 @@ static inline uint64_t ticks_now(bool use_counter)
     return ticks_from_clock();
 }
 
+/* The same, the choice included. */
+static inline uint64_t ticks_stamp(void)
+{
+    if (__builtin_expect(__atomic_load_n(&ticks_counter_choice, __ATOMIC_ACQUIRE) == 2, 1))
+        return ticks_now(true);
+    return ticks_now(ticks_use_counter());
+}
+
 /* Measures the rate; takes about a millisecond the first time, later calls only sample the clocks. */
 void ticks_anchor_init(struct ticks_anchor *ret_anchor);
 

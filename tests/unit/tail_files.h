@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
+#include <zstd.h>
 
 static char test_folder[64];
 
@@ -69,6 +70,28 @@ static inline void append_gzip(const char *path, const void *bytes, size_t size)
     assert_non_null(file);
     assert_int_equal(gzwrite(file, bytes, (unsigned)size), (int)size);
     assert_int_equal(gzclose(file), Z_OK);
+}
+
+/* One zstd frame of that level; appends it. */
+static inline void append_zstd_level(const char *path, const void *bytes, size_t size, int level)
+{
+    size_t room = ZSTD_compressBound(size);
+    char *packed = malloc(room);
+
+    assert_non_null(packed);
+    ZSTD_CCtx *context = ZSTD_createCCtx();
+    ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
+    ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1); /* as zstd(1) does */
+    size_t packed_size = ZSTD_compress2(context, packed, room, bytes, size);
+    ZSTD_freeCCtx(context);
+    assert_false(ZSTD_isError(packed_size));
+    put_bytes(path, O_APPEND, packed, packed_size);
+    free(packed);
+}
+
+static inline void append_zstd(const char *path, const void *bytes, size_t size)
+{
+    append_zstd_level(path, bytes, size, 3);
 }
 
 /* `count` lines of the writer `name`, from number `first` on; the caller frees them. */

@@ -93,6 +93,31 @@ static void a_call_is_read_as_it_was_made_with_and_without_a_registered_place(vo
     expect_values(true);
 }
 
+/* A text by its end and by its size, and none: one registered key takes them all. */
+static void texts_of_every_length_and_null_come_back_whole(void **state)
+{
+    char text[101] = "";
+    ll_field field = ll_kv("s", text);
+    const struct site_shape *shape = site_register(&made.file, &made.arena, &site, "literal", &field, 1);
+    (void)state;
+    for (size_t size = 0; size <= 100; size++) {
+        uint64_t position = made.producer[0].head;
+        for (size_t i = 0; i < size; i++)
+            text[i] = (char)('!' + (size + i) % 90);
+        text[size] = '\0';
+        field = size % 2 ? ll_kv("s", text) : ll_strn("s", text, size);
+        assert_int_equal(made_log(&made, 0, &site, shape, shape->message, &field, 1, 1), 0);
+        assert_true(read_back(position, &view));
+        assert_int_equal(view.frame->flags, 0);
+        assert_true(slice_equal(view.value[0].text, slice_from(text, size)));
+    }
+    uint64_t position = made.producer[0].head;
+    field = ll_kv("s", (const char *)NULL);
+    assert_int_equal(made_log(&made, 0, &site, shape, shape->message, &field, 1, 1), 0);
+    assert_true(read_back(position, &view));
+    assert_int_equal(view.value[0].type, LL_TYPE_NULL);
+}
+
 static void a_ring_without_room_takes_nothing_and_says_how_much_is_needed(void **state)
 {
     ll_field field = ll_strn("text", "0123456789", 10);
@@ -178,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_ring(a_call_is_read_as_it_was_made_with_and_without_a_registered_place),
+        with_ring(texts_of_every_length_and_null_come_back_whole),
         with_ring(a_ring_without_room_takes_nothing_and_says_how_much_is_needed),
         with_ring(what_no_ring_of_this_size_could_hold_is_cut_before),
         with_ring(bytes_of_an_earlier_round_are_no_frame),

@@ -157,6 +157,19 @@ static void drain(void)
             read_source(source, 4096);
 }
 
+/* With no files, and a database that knows nothing. */
+static void begin_anew(void)
+{
+    struct config_input input = shop.input;
+
+    tail_free(shop.tail);
+    free(shop.got);
+    source_records_free(shop.known, shop.known_count);
+    assert_int_equal(leave_folder(NULL), 0);
+    shop = (struct shop){.now_ns = clock_ns(), .input = input};
+    assert_int_equal(enter_folder(NULL), 0);
+}
+
 /* One turn of the loop. */
 static void turn(void)
 {
@@ -220,8 +233,14 @@ static void make_old(const char *path, int seconds)
     assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
-/* As gzip(1) does: a new file with the same time, then the old one goes. */
-static void gzip_file(const char *path, const char *packed)
+/* By the ending of its name. */
+static void append_packed(const char *packed, const void *bytes, size_t size)
+{
+    (strstr(packed, ".zst") ? append_zstd : append_gzip)(packed, bytes, size);
+}
+
+/* As gzip(1) and zstd(1) do: a new file with the same time, then the old one goes. */
+static void pack_file(const char *path, const char *packed)
 {
     struct stat st;
     char *text;
@@ -231,16 +250,16 @@ static void gzip_file(const char *path, const char *packed)
     text = malloc((size_t)st.st_size + 1);
     assert_int_equal(read(fd, text, (size_t)st.st_size), st.st_size);
     close(fd);
-    append_gzip(packed, text, (size_t)st.st_size);
+    append_packed(packed, text, (size_t)st.st_size);
     free(text);
     struct timespec times[2] = {st.st_atim, st.st_mtim};
     assert_int_equal(utimensat(AT_FDCWD, packed, times, 0), 0);
     assert_int_equal(unlink(path), 0);
 }
 
-static void write_gzip(const char *path, const char *text)
+static void write_packed(const char *path, const char *text)
 {
-    append_gzip(path, text, strlen(text));
+    append_packed(path, text, strlen(text));
 }
 
 static void copy_file(const char *from, const char *to)
@@ -258,7 +277,7 @@ static void copy_file(const char *from, const char *to)
 static void a_rotated_set_is_read_oldest_first_and_never_again(void **state)
 {
     (void)state;
-    write_gzip("app.log.2.gz", "1\n2\n");
+    write_packed("app.log.2.gz", "1\n2\n");
     write_file("app.log.1", "3\n4\n");
     write_file("app.log", "5\n6\n");
     use_pattern((char[]){"app.log*"}, true, true);
@@ -457,13 +476,7 @@ static void check_copytruncate_all(bool stopped)
         snprintf(want, sizeof(want), "old 1\nold 2\nold 3\n%s", contents[i]);
         assert_got(want);
         assert_int_equal(shop.lost_bytes, 0);
-        tail_free(shop.tail);
-        free(shop.got);
-        source_records_free(shop.known, shop.known_count);
-        unlink("app.log");
-        unlink("app.log.1");
-        struct config_input input = shop.input;
-        shop = (struct shop){.now_ns = clock_ns(), .input = input};
+        begin_anew();
     }
 }
 
@@ -558,22 +571,21 @@ static void a_copy_on_its_way_is_left_alone_until_it_is_done(void **state)
 
 /* ---- compression ---- */
 
-static void a_file_compressed_after_it_was_read_is_not_read_again(void **state)
+static void check_compressed_after_reading(const char *packed)
 {
     char *lines = make_lines("z", 0, 500);
 
-    (void)state;
     write_file("app.log.1", lines);
     start();
     turn();
-    gzip_file("app.log.1", "app.log.1.gz");
+    pack_file("app.log.1", packed);
     for (int i = 0; i < 4; i++) {
         pass_time(3);
         turn();
     }
     assert_got(lines);
     assert_int_equal(source_count(), 1);
-    assert_true(source_at("app.log.1.gz")->record.evidence.finished);
+    assert_true(source_at(packed)->record.evidence.finished);
     restart();
     turn();
     assert_got(lines);
@@ -581,71 +593,115 @@ static void a_file_compressed_after_it_was_read_is_not_read_again(void **state)
     free(lines);
 }
 
-static void the_unread_rest_of_a_file_compressed_meanwhile_is_read(void **state)
+static void a_file_compressed_after_it_was_read_is_not_read_again(void **state)
+{
+    (void)state;
+    check_compressed_after_reading("app.log.1.gz");
+    begin_anew();
+    check_compressed_after_reading("app.log.1.zst");
+}
+
+static void check_rest_compressed(const char *packed, bool stopped)
 {
     char *lines = make_lines("z", 0, 500);
     size_t part = (size_t)(strstr(lines, "000200") - lines);
 
-    (void)state;
     while (lines[part - 1] != '\n')
         part--;
-    for (int stopped = 0; stopped < 2; stopped++) {
-        put_bytes("app.log.1", O_TRUNC, lines, part);
-        start();
-        turn();
-        append_file("app.log.1", lines + part);
-        if (stopped)
-            stop();
-        gzip_file("app.log.1", "app.log.1.gz");
-        if (stopped)
-            start();
-        for (int i = 0; i < 4; i++) {
-            pass_time(3);
-            turn();
-        }
-        assert_got(lines);
-        assert_int_equal(shop.lost_bytes, 0);
-        assert_int_equal(source_count(), 1);
+    put_bytes("app.log.1", O_TRUNC, lines, part);
+    start();
+    turn();
+    append_file("app.log.1", lines + part);
+    if (stopped)
         stop();
-        unlink("app.log.1.gz");
-        free(shop.got);
-        source_records_free(shop.known, shop.known_count);
-        struct config_input input = shop.input;
-        shop = (struct shop){.now_ns = clock_ns(), .input = input};
+    pack_file("app.log.1", packed);
+    if (stopped)
+        start();
+    for (int i = 0; i < 4; i++) {
+        pass_time(3);
+        turn();
     }
+    assert_got(lines);
+    assert_int_equal(shop.lost_bytes, 0);
+    assert_int_equal(source_count(), 1);
     free(lines);
+}
+
+static void the_unread_rest_of_a_file_compressed_meanwhile_is_read(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        check_rest_compressed(i < 2 ? "app.log.1.gz" : "app.log.1.zst", i % 2);
+        begin_anew();
+    }
 }
 
 static void a_file_compressed_before_its_first_byte_was_read_is_read_once(void **state)
 {
     (void)state;
-    write_file("app.log.1", "1\n2\n");
-    start();
-    look();
-    gzip_file("app.log.1", "app.log.1.gz");
-    pass_time(11);
-    turn();
-    turn();
-    assert_got("1\n2\n");
-    assert_int_equal(source_count(), 1);
+    for (int i = 0; i < 2; i++) {
+        begin_anew();
+        write_file("app.log.1", "1\n2\n");
+        start();
+        look();
+        pack_file("app.log.1", i ? "app.log.1.gz" : "app.log.1.zst");
+        pass_time(11);
+        turn();
+        turn();
+        assert_got("1\n2\n");
+        assert_int_equal(source_count(), 1);
+    }
 }
 
-static void gzip_at_work_is_left_alone_until_it_is_done(void **state)
+/* A file read to its end is known by its size and time: what lies in it now is not looked at. */
+static void a_finished_compressed_file_is_not_inflated_again(void **state)
+{
+    enum { PACKED_MAX = 1 << 20, DAMAGED = 4000 };
+    char *lines = make_lines("f", 0, 20000),
+         *packed = malloc(PACKED_MAX); /* of several blocks: the head is whole */
+    struct stat st;
+
+    (void)state;
+    append_zstd("app.log.1.zst", lines, strlen(lines));
+    write_file("app.log", "live\n");
+    start();
+    turn();
+    turn();
+    stop();
+    assert_int_equal(stat("app.log.1.zst", &st), 0);
+    int fd = open("app.log.1.zst", O_RDWR);
+    size_t size = (size_t)read(fd, packed, PACKED_MAX);
+    memset(packed + size - DAMAGED, 'x', DAMAGED); /* whoever inflates it finds it damaged */
+    assert_int_equal(pwrite(fd, packed, size, 0), (ssize_t)size);
+    struct timespec times[2] = {st.st_atim, st.st_mtim};
+    assert_int_equal(futimens(fd, times), 0);
+    close(fd);
+    start();
+    turn();
+    turn();
+    assert_int_equal(shop.problems, 0);
+    assert_int_equal(shop.lost_bytes, 0);
+    assert_int_equal(shop.got_size, strlen(lines) + 5);
+    free(packed);
+    free(lines);
+}
+
+static void check_compressor_at_work(const char *packed_path)
 {
     char *lines = make_lines("w", 0, 2000), packed[100000];
 
-    (void)state;
     write_file("app.log.1", lines);
     write_file("app.log", "live\n");
     start();
     turn();
     turn();
-    append_gzip("whole", lines, strlen(lines));
-    int fd = open("whole", O_RDONLY);
+    append_packed(packed_path, lines, strlen(lines));
+    int fd = open(packed_path, O_RDONLY);
     size_t size = (size_t)read(fd, packed, sizeof(packed));
     close(fd);
+    put_bytes(packed_path, O_TRUNC, "", 0);
     for (size_t at = 0; at < 8; at++) {
-        put_bytes("app.log.1.gz", O_APPEND, packed + at * size / 8, (at + 1) * size / 8 - at * size / 8);
+        put_bytes(packed_path, O_APPEND, packed + at * size / 8, (at + 1) * size / 8 - at * size / 8);
         pass_time(1);
         turn();
     }
@@ -654,28 +710,35 @@ static void gzip_at_work_is_left_alone_until_it_is_done(void **state)
         pass_time(2);
         turn();
     }
-    char *want = malloc(strlen(lines) + 10);
-    sprintf(want, "%slive\n", lines);
+    char *want;
+    assert_true(asprintf(&want, "%slive\n", lines) > 0);
     assert_got(want);
     assert_int_equal(shop.problems, 0);
     free(want);
     free(lines);
 }
 
-static void a_damaged_file_gives_what_can_be_read_and_is_told_once(void **state)
+static void a_compressor_at_work_is_left_alone_until_it_is_done(void **state)
 {
-    char *lines = make_lines("d", 0, 3000), packed[200000];
-
     (void)state;
-    append_gzip("whole", lines, strlen(lines));
-    int fd = open("whole", O_RDONLY);
-    size_t size = (size_t)read(fd, packed, sizeof(packed));
+    check_compressor_at_work("app.log.1.gz");
+    begin_anew();
+    check_compressor_at_work("app.log.1.zst");
+}
+
+static void check_damaged(const char *packed_path)
+{
+    char *lines = make_lines("d", 0, 60000), *packed = malloc(1 << 21);
+
+    append_packed(packed_path, lines, strlen(lines));
+    int fd = open(packed_path, O_RDONLY);
+    size_t size = (size_t)read(fd, packed, 1 << 21);
     close(fd);
-    put_bytes("app.log.1.gz", O_TRUNC, packed, size / 2);
+    put_bytes(packed_path, O_TRUNC, packed, size / 2);
     write_file("app.log", "live\n");
-    make_old("app.log.1.gz", 100);
-    shop.once = true;
+    make_old(packed_path, 100);
     for (int i = 0; i < 3; i++) {
+        shop.once = true;
         restart();
         turn();
         enum exit_code code = EXIT_OK_;
@@ -687,7 +750,50 @@ static void a_damaged_file_gives_what_can_be_read_and_is_told_once(void **state)
     assert_string_equal(shop.got + shop.got_size - 5, "live\n");
     assert_int_equal(shop.problems, 1);
     assert_int_equal(shop.last_problem.error, ERR_IO_007);
+    free(packed);
     free(lines);
+}
+
+static void a_damaged_file_gives_what_can_be_read_and_is_told_once(void **state)
+{
+    (void)state;
+    check_damaged("app.log.1.gz");
+    begin_anew();
+    check_damaged("app.log.1.zst");
+}
+
+/* More compressed files at a time than there are streams: each is read whole, once. */
+static void many_compressed_files_share_a_few_streams(void **state)
+{
+    enum { FILES = 12 };
+    char name[32], *lines[FILES];
+
+    (void)state;
+    for (int i = 0; i < FILES; i++) {
+        snprintf(name, sizeof(name), "f%02d.log.1.%s", i, i % 2 ? "gz" : "zst");
+        lines[i] = make_lines(name, 0, 300);
+        append_packed(name, lines[i], strlen(lines[i]));
+    }
+    start();
+    look();
+    for (int part = 0; part < 400; part++) { /* a piece of each in turn */
+        struct source *source = NULL;
+        char piece[1000];
+        enum source_end end;
+        size_t size;
+        while ((source = tail_next(shop.tail, source)) != NULL) {
+            assert_int_equal(
+                source_read(source, source->position[LANE_STATS], piece, sizeof(piece), &size, &end, NULL),
+                0);
+            take_lines(source, piece, size, end == SOURCE_FINISHED);
+        }
+    }
+    size_t total = 0;
+    for (int i = 0; i < FILES; i++) {
+        total += strlen(lines[i]);
+        free(lines[i]);
+    }
+    assert_int_equal(shop.got_size, total);
 }
 
 /* ---- which source it is ---- */
@@ -917,7 +1023,7 @@ static void start_at_end_passes_over_what_was_there_and_only_that(void **state)
 {
     (void)state;
     shop.input.start_at_end = true;
-    write_gzip("app.log.2.gz", "x\n");
+    write_packed("app.log.2.gz", "x\n");
     write_file("app.log.1", "y\n");
     write_file("app.log", "z\n");
     start();
@@ -1108,7 +1214,9 @@ int main(void)
         IN_SHOP(a_file_compressed_after_it_was_read_is_not_read_again),
         IN_SHOP(the_unread_rest_of_a_file_compressed_meanwhile_is_read),
         IN_SHOP(a_file_compressed_before_its_first_byte_was_read_is_read_once),
-        IN_SHOP(gzip_at_work_is_left_alone_until_it_is_done),
+        IN_SHOP(a_compressor_at_work_is_left_alone_until_it_is_done),
+        IN_SHOP(a_finished_compressed_file_is_not_inflated_again),
+        IN_SHOP(many_compressed_files_share_a_few_streams),
         IN_SHOP(a_damaged_file_gives_what_can_be_read_and_is_told_once),
         IN_SHOP(a_reused_inode_is_a_new_source),
         IN_SHOP(evidence_reaches_back_over_a_restart),
