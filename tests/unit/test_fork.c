@@ -63,8 +63,7 @@ static void expect_children(const struct lines *lines, const char *parent_run, s
             continue;
         assert_string_not_equal(member(lines->text[i], "run_id"), quoted);
         expect_member(lines->text[i], "parent_run_id", quoted);
-        if (seq_of(lines->text[i]) != field_number(lines->text[i], "i") + 1)
-            fail_msg("%s", lines->text[i]);
+        assert_int_equal(seq_of(lines->text[i]), field_number(lines->text[i], "i") + 1);
     }
     assert_int_equal(count_with(lines, "\"message\":\"child\""), 2 * children);
 }
@@ -102,7 +101,7 @@ static void a_child_made_past_the_c_librarys_handlers_is_a_run_of_its_own(void *
     expect_a_run_of_its_own(_Fork);
 }
 
-static void a_child_made_by_a_bare_system_call_is_a_run_of_its_own(void **state)
+static __attribute__((unused)) void a_child_made_by_a_bare_system_call_is_a_run_of_its_own(void **state)
 {
     (void)state;
     expect_a_run_of_its_own(fork_raw);
@@ -249,11 +248,22 @@ static void fork_in_handler(int number)
     forked++;
 }
 
+/* Once, so that the program goes on however long the handler takes. */
+static void interrupt_after_us(suseconds_t us)
+{
+    const struct itimerval timer = {{0, 0}, {0, us}};
+    assert_int_equal(setitimer(ITIMER_REAL, &timer, NULL), 0);
+}
+
 static void log_until_forked(int forks, pid_t parent)
 {
     uint64_t i = 0;
-    while (forked < forks && getpid() == parent)
+    for (int before = -1; forked < forks && getpid() == parent;) {
+        if (before != forked)
+            interrupt_after_us(500 + 37 * forked);
+        before = forked;
         ll_info("interrupted", ll_kv("i", i++));
+    }
     if (getpid() != parent)
         _exit(0);
 }
@@ -261,15 +271,12 @@ static void log_until_forked(int forks, pid_t parent)
 static void a_fork_in_the_middle_of_a_call_leaves_the_parents_record_to_the_parent(void **state)
 {
     enum { FORKS = 40 };
-    const struct itimerval often = {{0, 2000}, {0, 2000}}, off = {{0, 0}, {0, 0}};
     uint64_t next = 0;
     (void)state;
     open_log("app.log");
     forked = 0;
     signal(SIGALRM, fork_in_handler);
-    setitimer(ITIMER_REAL, &often, NULL);
     log_until_forked(FORKS, getpid());
-    setitimer(ITIMER_REAL, &off, NULL);
     signal(SIGALRM, SIG_DFL);
     for (int i = 0; i < forked; i++)
         expect_ended_well(-1);
@@ -286,7 +293,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         in_folder(a_child_made_past_the_c_librarys_handlers_is_a_run_of_its_own),
+#if !defined(__SANITIZE_ADDRESS__) /* whose runtime is not made for a child that it does not know of */
         in_folder(a_child_made_by_a_bare_system_call_is_a_run_of_its_own),
+#endif
         in_folder(what_a_child_logged_that_ended_at_once_is_written_by_its_parent),
         in_folder(a_killed_childs_records_are_written_while_the_parent_goes_on),
         in_folder(a_child_that_logs_and_becomes_another_program_loses_nothing),
