@@ -68,19 +68,24 @@ static void free_ended(void)
 
 /* --- a thread's first call ------------------------------------------------------------------------------ */
 
-static struct caller *caller_new(void)
+static void caller_enlist(struct caller *caller)
 {
-    void *memory;
-    if (os_reserve(sizeof(struct caller), &memory))
-        return NULL;
-    struct caller *caller = memory;
+    caller->instance = NULL;
     caller->thread = os_thread_id();
     caller->next = all_callers;
     caller->previous = &all_callers;
     if (all_callers)
         all_callers->previous = &caller->next;
     all_callers = caller;
-    return caller;
+}
+
+static struct caller *caller_new(void)
+{
+    void *memory;
+    if (os_reserve(sizeof(struct caller), &memory))
+        return NULL;
+    caller_enlist(memory);
+    return memory;
 }
 
 struct caller *caller_make(void)
@@ -194,25 +199,28 @@ static void free_others(const struct caller *mine)
     }
 }
 
-static void take_request(struct caller *to, const struct caller *from)
+/* A call that was interrupted goes on with what it has; the next ones have a caller of their own. */
+static struct caller *begin_beside(const struct caller *interrupted)
 {
-    memcpy(to->request, from->request, sizeof to->request);
-    to->request_depth = from->request_depth;
+    struct caller *caller = caller_new();
+    if (caller) {
+        memcpy(caller->request, interrupted->request, sizeof caller->request);
+        caller->request_depth = interrupted->request_depth;
+    }
+    return caller;
 }
 
 void callers_begin_child(bool is_whole)
 {
     struct caller *mine = caller_of_thread;
-    bool was_inside = caller_is_inside();
     if (is_whole)
         free_others(mine);
     all_callers = NULL;
-    caller_of_thread = NULL;
-    if (mine && (caller_of_thread = caller_new()))
-        take_request(caller_of_thread, mine);
+    if (mine && mine->call)
+        caller_of_thread = begin_beside(mine);
+    else if (mine)
+        caller_enlist(mine);
     pthread_setspecific(end_key, caller_of_thread);
-    if (mine && !was_inside)
-        os_unmap(mine, sizeof *mine);
 }
 
 /* --- calls in signal handlers ---------------------------------------------------------------------------- */

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "drain.h"
 
+#include "tally.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -145,14 +147,22 @@ static void copy_error(struct drain *drain, size_t from, unsigned level)
         record_copy(&drain->copies, slice_from(drain->block.data + from, drain->block.size - from));
 }
 
+static void count_line(struct drain *drain, const struct frame *frame, const struct record_site *site,
+                       int64_t unix_ns)
+{
+    if (drain->stats && stats_count(drain->stats, frame->level, unix_ns))
+        tally_error(drain->stats, drain->view, &site->view, drain->next_seq, unix_ns);
+}
+
 static bool add_line(struct drain *drain, const struct frame *frame, const struct record_site *site)
 {
     bool truncated = false;
     size_t from = drain->block.size;
-    if (!record_encode(&drain->block, &drain->run, site, drain->view, drain->next_seq,
-                       time_of(drain, frame->ticks), &truncated))
+    int64_t unix_ns = time_of(drain, frame->ticks);
+    if (!record_encode(&drain->block, &drain->run, site, drain->view, drain->next_seq, unix_ns, &truncated))
         return false;
     copy_error(drain, from, frame->level);
+    count_line(drain, frame, site, unix_ns);
     drain->next_seq++;
     drain->records_in_block++;
     drain->counters.truncated += truncated;
@@ -341,6 +351,8 @@ static void stage(struct drain *drain)
         control->tail[next] = drain->cursor[i].position;
         memcpy(control->announced[next], drain->cursor[i].announced, sizeof control->announced[next]);
     }
+    if (drain->stats)
+        stats_stage(drain->stats, drain->next_seq, drain->last_time_ns);
     drain->file->progress->next_seq[next] = drain->next_seq;
     drain->file->progress->closed[next] = drain->closing != DRAIN_OPEN;
 }
@@ -436,11 +448,23 @@ static int write_on(struct drain *drain)
     return sink_write(drain->log, bytes_slice(&drain->block), &target);
 }
 
-static void finish_block(struct drain *drain)
+/* Whoever holds the lock of the statistics sees neither move, nor the records in between written over. */
+static void commit(struct drain *drain)
 {
+    if (drain->stats)
+        stats_lock(drain->stats);
     ring_file_commit(drain->file);
+    if (drain->stats)
+        stats_commit(drain->stats);
     for (uint32_t i = 0; i < drain->cursor_count; i++)
         ring_free(drain->cursor[i].ring, drain->cursor[i].position);
+    if (drain->stats)
+        stats_unlock(drain->stats);
+}
+
+static void finish_block(struct drain *drain)
+{
+    commit(drain);
     drain->counters.records += drain->records_in_block;
     drain->counters.bytes += drain->block.size;
     drain->counters.dropped += drain->dropped_in_block;

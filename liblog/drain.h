@@ -13,6 +13,7 @@
 #include "line.h"
 #include "ring_file.h"
 #include "sink_file.h"
+#include "stats_count.h"
 
 enum {
     DRAIN_BLOCK_BYTES = 65536, /* a block is written when it has grown to this */
@@ -37,6 +38,7 @@ struct drain {
     struct ring_file *file;
     struct sink *log;
     struct sink *errors; /* NULL: no errors file */
+    struct stats *stats; /* NULL: nothing is counted; set after drain_init */
     struct record_run run;
     struct record_site **sites; /* by entry / 8; reserved, touched as far as used */
     uint64_t

@@ -5,6 +5,7 @@
 #include "problem.h"
 #include "quiet.h"
 #include "settings.h"
+#include "stats_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -178,6 +179,18 @@ static int make_rings(struct writer *w, const ll_config *config)
     return make_in_memory(w, config);
 }
 
+/* Beside the rings, or, as these, in memory. Without memory for them nothing is counted. */
+static void make_stats(struct writer *w, const ll_config *config)
+{
+    struct stat st;
+    bool in_file = w->health.ring == LL_RING_FILE;
+    mode_t mode = stat(config->file, &st) == 0 ? st.st_mode & 0660 : 0600;
+    if (!config->stats)
+        return;
+    if (stats_folder_open(in_file ? &w->folder : NULL, w->file.identity, mode, &w->stats_file) == 0)
+        stats_begin(&w->stats, &w->stats_file, next_seq);
+}
+
 /* --- open and close ------------------------------------------------------------------------------------- */
 
 static void instance_free(struct instance *instance)
@@ -187,6 +200,8 @@ static void instance_free(struct instance *instance)
     if (fd >= 0)
         close(fd);
     folder_close(&instance->writer.folder);
+    stats_end(&instance->writer.stats);
+    stats_file_release(&instance->writer.stats_file);
     sink_release(&instance->writer.log);
     sink_release(&instance->writer.errors);
     os_unmap(instance->arena.memory, instance->arena.size);
@@ -253,6 +268,7 @@ static int open_locked(const ll_config *config, ll_problem *problem)
         return problem_set(problem, error, "no memory for the rings of the log: %s", ll_strerror(error));
     }
     first_progress(&instance->writer.file);
+    make_stats(&instance->writer, config);
     error = writer_start(&instance->writer);
     if (error) {
         unlink(instance->writer.new_path);

@@ -4,6 +4,7 @@
 #include "drain.h"
 #include "liblog/base/cleanup.h"
 #include "problem.h"
+#include "stats_folder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -245,13 +246,31 @@ static int write_rest(struct drain *drain)
     return drain_write(drain);
 }
 
-static int finish_ring(struct ring_file *file, struct sink *log, struct sink *errors, ll_recovered *recovered)
+/* With the dead run's statistics, where it has any: they go on from where its last block has left them. */
+static int write_counted(struct drain *drain, const struct folder *folder)
+{
+    struct stats stats;
+    struct stats_file file;
+    int _cleanup_close_ fd = stats_folder_load(folder, drain->file->identity->run_id, &file);
+    if (fd < 0)
+        return write_rest(drain);
+    stats_begin(&stats, &file, drain->next_seq);
+    drain->stats = &stats;
+    int error = write_rest(drain);
+    drain->stats = NULL;
+    stats_end(&stats);
+    stats_file_release(&file);
+    return error;
+}
+
+static int finish_ring(struct ring_file *file, const struct folder *folder, struct sink *log,
+                       struct sink *errors, ll_recovered *recovered)
 {
     struct drain drain;
     int error = drain_init(&drain, file, log, errors);
     if (error)
         return error;
-    error = write_rest(&drain) ? LL_EIO : LL_OK;
+    error = write_counted(&drain, folder) ? LL_EIO : LL_OK;
     drain_let_go(&drain);
     recovered->records += drain.counters.records;
     recovered->lost_bytes += drain.counters.lost_bytes;
@@ -271,12 +290,12 @@ struct finding {
  */
 enum step { STEP_LOOK, STEP_SETTLE, STEP_FINISH };
 
-static struct finding examine(int fd, const uint8_t *boot_id, struct sink *log, struct sink *errors,
+static struct finding examine(int fd, const struct folder *folder, struct sink *log, struct sink *errors,
                               enum step step, ll_recovered *recovered)
 {
     struct ring_file file;
     struct finding finding = {.reason = "it is damaged"};
-    finding.error = ring_file_is_alive(fd, boot_id, &finding.is_alive);
+    finding.error = ring_file_is_alive(fd, folder->boot_id, &finding.is_alive);
     if (finding.error || finding.is_alive)
         return finding;
     finding.error = ring_file_load(&file, fd, &finding.reason);
@@ -285,7 +304,7 @@ static struct finding examine(int fd, const uint8_t *boot_id, struct sink *log, 
     if (step == STEP_SETTLE)
         finding.error = settle_pending(&file, log, errors);
     if (step == STEP_FINISH)
-        finding.error = finish_ring(&file, log, errors, recovered);
+        finding.error = finish_ring(&file, folder, log, errors, recovered);
     finding.reason = "the log cannot be written";
     ring_file_release(&file);
     return finding;
@@ -313,7 +332,7 @@ static int recover_one(const struct folder *folder, const char *path, struct sin
     if (fd < 0 && errno == ENOENT)
         return LL_OK; /* its owner closed it, or another recoverer was here */
     if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-        finding = examine(fd, folder->boot_id, log, errors, step, recovered);
+        finding = examine(fd, folder, log, errors, step, recovered);
     if (step != STEP_SETTLE)
         count_finding(&finding, path, recovered, problem);
     if (step == STEP_FINISH && !finding.error && !finding.is_alive)
@@ -365,6 +384,8 @@ int recover_folder(const struct folder *folder, struct sink *log, struct sink *e
         return problem_set(problem, LL_ENOMEM, "no memory to finish the rings in %s", folder->path);
     else
         recover_step(folder, log, errors, STEP_FINISH, recovered, problem);
+    if (!dry_run)
+        stats_folder_prune(folder);
     return LL_OK;
 }
 

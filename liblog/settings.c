@@ -22,6 +22,7 @@ void ll_config_init_sized(ll_config *ret_config, size_t size)
         .overflow = LL_OVERFLOW_BLOCK,
         .source_level = LL_LEVEL_WARNING,
         .marks = 1,
+        .stats = 1,
     };
     memset(ret_config, 0, size);
     memcpy(ret_config, &config, size < sizeof config ? size : sizeof config);
@@ -87,11 +88,11 @@ static int take_source(const char *name, const char *value, ll_config *config, l
     return LL_OK;
 }
 
-static int take_marks(const char *name, const char *value, ll_config *config, ll_problem *problem)
+static int take_switch(const char *name, const char *value, uint32_t *ret_on, ll_problem *problem)
 {
     if (strcmp(value, "on") && strcmp(value, "off"))
         return refuse(problem, name, value, "on or off");
-    config->marks = strcmp(value, "on") == 0;
+    *ret_on = strcmp(value, "on") == 0;
     return LL_OK;
 }
 
@@ -101,9 +102,9 @@ static int refuse_later(ll_problem *problem)
     static const struct {
         const char *name, *only;
     } later[] = {
-        {"LOG_FORMAT", "json"}, {"LOG_ROTATE", "external"}, {"LOG_SYNC", "never"}, {"LOG_REDACT", ""},
-        {"LOG_RATE_LIMIT", ""}, {"LOG_SAMPLE", ""},         {"LOG_STATS", ""},     {"LOG_COMPRESS", ""},
-        {"LOG_MAX_SIZE", ""},   {"LOG_MAX_FILES", ""},
+        {"LOG_FORMAT", "json"}, {"LOG_ROTATE", "external"}, {"LOG_SYNC", "never"},
+        {"LOG_REDACT", ""},     {"LOG_RATE_LIMIT", ""},     {"LOG_SAMPLE", ""},
+        {"LOG_COMPRESS", ""},   {"LOG_MAX_SIZE", ""},       {"LOG_MAX_FILES", ""},
     };
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
         const char *value = getenv(later[i].name);
@@ -138,14 +139,17 @@ static int take_variable(const char *name, const char *value, ll_config *config,
         return take_overflow(name, value, config, problem);
     if (strcmp(name, "LOG_SOURCE") == 0)
         return take_source(name, value, config, problem);
-    return take_marks(name, value, config, problem);
+    if (strcmp(name, "LOG_STATS") == 0)
+        return take_switch(name, value, &config->stats, problem);
+    return take_switch(name, value, &config->marks, problem);
 }
 
 int ll_config_from_env_sized(ll_config *ret_config, size_t size, ll_problem *ret_problem)
 {
     static const char *const names[] = {"LOG_LEVEL",     "LOG_FILE",     "LOG_ERROR_FILE", "LOG_SERVICE",
                                         "APP_ENV",       "LOG_RUN_ID",   "LOG_RING_DIR",   "LOG_RING_SIZE",
-                                        "LOG_BLOCK_MAX", "LOG_OVERFLOW", "LOG_SOURCE",     "LOG_MARKS"};
+                                        "LOG_BLOCK_MAX", "LOG_OVERFLOW", "LOG_SOURCE",     "LOG_MARKS",
+                                        "LOG_STATS"};
     ll_config config;
     ll_config_init(&config);
     int error = refuse_later(ret_problem);

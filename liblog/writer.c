@@ -161,11 +161,16 @@ static int write_block(struct writer *w)
     return 0;
 }
 
+/* Readers of the statistics tell the time of what is not drained by it. */
 static void anchor_clock(struct writer *w)
 {
     struct ticks_anchor anchor = *ring_file_anchor(&w->file);
     ticks_anchor_renew(&anchor);
+    if (w->drain.stats)
+        stats_lock(w->drain.stats);
     ring_file_set_anchor(&w->file, &anchor);
+    if (w->drain.stats)
+        stats_unlock(w->drain.stats);
 }
 
 /* Writes all that was published before the cut. Returns the number of records, or a negative errno. */
@@ -300,6 +305,7 @@ int writer_start(struct writer *w)
     int error = drain_init(&w->drain, &w->file, &w->log, w->has_errors ? &w->errors : NULL);
     if (error)
         return error;
+    w->drain.stats = w->stats.file ? &w->stats : NULL;
     pthread_mutex_init(&w->health_mutex, NULL);
     w->published = w->health;
     w->barrier = os_barrier_register() == 0;

@@ -39,6 +39,8 @@ struct writer {
     struct os_robust robust;
     struct sink log, errors;
     bool has_errors;
+    struct stats_file stats_file;
+    struct stats stats; /* stats.file is NULL: nothing is counted */
     struct drain drain;
     pthread_t thread;
 
@@ -65,7 +67,7 @@ struct writer {
 
 /*
  * Starts the thread; returns when dead processes' rings are finished and the ring file has its name. `writer`
- * is filled up to `has_errors` by the caller. LL_OK, LL_ENOMEM, LL_ESYSTEM.
+ * is filled up to `stats` by the caller. LL_OK, LL_ENOMEM, LL_ESYSTEM.
  */
 int writer_start(struct writer *writer);
 

@@ -78,13 +78,22 @@ static struct frame take_line(struct framer *framer, size_t end, size_t next)
     return consume(framer, FRAME_LINE, line, next);
 }
 
+/* A hole of a sparse file may have gigabytes, so zeros are passed over in steps. */
+static size_t nul_run_end(struct slice piece, size_t from)
+{
+    static const char zeros[4096];
+    while (piece.size - from >= sizeof(zeros) && memcmp(piece.data + from, zeros, sizeof(zeros)) == 0)
+        from += sizeof(zeros);
+    while (from < piece.size && piece.data[from] == '\0')
+        from++;
+    return from;
+}
+
 /* The run of NULs that begins here, and a newline right behind it. */
 static struct frame take_nuls(struct framer *framer)
 {
     struct slice piece = framer->piece;
-    size_t end = framer->at;
-    while (end < piece.size && piece.data[end] == '\0')
-        end++;
+    size_t end = nul_run_end(piece, framer->at);
     framer->nul_at = find_from(piece, end, '\0');
     size_t next = end < piece.size && piece.data[end] == '\n' ? end + 1 : end;
     return consume(framer, FRAME_BLANK, slice_from(piece.data + framer->at, end - framer->at), next);

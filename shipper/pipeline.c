@@ -104,6 +104,7 @@ static int open_tail(struct pipeline *pipeline, struct problem *ret_problem)
         .own_file_count = PIPELINE_OWN_FILES,
         .known = known,
         .known_count = known_count,
+        .lane_count = pipeline->lane_count,
     };
     result = tail_new(&options, ret_problem, &pipeline->tail);
     source_records_free(known, known_count);

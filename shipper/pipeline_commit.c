@@ -66,7 +66,8 @@ int pipeline_start_source(struct pipeline *pipeline, struct source *source, stru
     for (int lane = 0; result == 0 && lane < pipeline->lane_count; lane++)
         result = start_lane(pipeline, source, lane, ret_problem);
     source->knows_time = source->position[LANE_STATS] == 0;
-    source->started = result == 0;
+    if (result == 0)
+        source_start(source, pipeline->lane_count);
     pipeline_touch(pipeline);
     return result;
 }

@@ -33,7 +33,8 @@ bool source_hash_equal(const struct source_hash *a, const struct source_hash *b)
     return a->size == b->size && memcmp(a->hash, b->hash, SOURCE_HASH_SIZE) == 0;
 }
 
-/* Evidence as text: always all keys, in this order. Whoever writes it otherwise did not write evidence. */
+/* Evidence as text: always all keys, in this order, but for `gone_ns`, which only a source that is gone has.
+ * Whoever writes it otherwise did not write evidence. */
 
 static void hash_to_hex(char out[static HASH_HEX_SIZE + 1], const struct source_hash *hash)
 {
@@ -43,16 +44,18 @@ static void hash_to_hex(char out[static HASH_HEX_SIZE + 1], const struct source_
 
 void source_evidence_to_text(char out[static SOURCE_EVIDENCE_TEXT_MAX], const struct source_evidence *e)
 {
-    char head[HASH_HEX_SIZE + 1], marker[HASH_HEX_SIZE + 1];
+    char head[HASH_HEX_SIZE + 1], marker[HASH_HEX_SIZE + 1], gone[40] = "";
 
     hash_to_hex(head, &e->head);
     hash_to_hex(marker, &e->marker);
+    if (e->gone_ns)
+        snprintf(gone, sizeof(gone), ",\"gone_ns\":%" PRId64, e->gone_ns);
     snprintf(out, SOURCE_EVIDENCE_TEXT_MAX,
              "{\"device\":%" PRIu64 ",\"inode\":%" PRIu64 ",\"birth_ns\":%" PRId64 ",\"modified_ns\":%" PRId64
              ",\"size\":%" PRIu64 ",\"compressed\":%s,\"finished\":%s,\"offset\":%" PRIu64
-             ",\"head_size\":%" PRIu32 ",\"head\":\"%s\",\"marker_size\":%" PRIu32 ",\"marker\":\"%s\"}",
+             ",\"head_size\":%" PRIu32 ",\"head\":\"%s\",\"marker_size\":%" PRIu32 ",\"marker\":\"%s\"%s}",
              e->device, e->inode, e->birth_ns, e->modified_ns, e->size, e->compressed ? "true" : "false",
-             e->finished ? "true" : "false", e->offset, e->head.size, head, e->marker.size, marker);
+             e->finished ? "true" : "false", e->offset, e->head.size, head, e->marker.size, marker, gone);
 }
 
 /* A place in the text; a step that does not find what it expects makes it `bad`, and every later one does
@@ -149,6 +152,8 @@ int source_evidence_from_text(const char *text, struct source_evidence *ret_evid
     e.offset = take_u64(&c, ",\"offset\":");
     take_hash(&c, ",\"head_size\":", ",\"head\":\"", SOURCE_HEAD_BYTES_MAX, &e.head);
     take_hash(&c, ",\"marker_size\":", ",\"marker\":\"", SOURCE_MARKER_BYTES_MAX, &e.marker);
+    if (slice_starts_with(c.rest, SLICE(",\"gone_ns\":")))
+        e.gone_ns = take_i64(&c, ",\"gone_ns\":");
     expect(&c, "}");
     if (c.bad || c.rest.size != 0 || e.marker.size > e.offset)
         return -1;

@@ -19,6 +19,11 @@ enum {
     SOURCE_PATH_MAX = 4096, /* with its end, as PATH_MAX */
 };
 
+/* Evidence of a source whose file is gone is kept so long, and of so many; beyond that the oldest goes, and a
+ * copy of its file that turns up is a new source. */
+enum { SOURCE_GONE_KEPT_DAYS = 400, SOURCE_GONE_KEPT_MAX = 100000 };
+#define SOURCE_GONE_KEPT_NS (SOURCE_GONE_KEPT_DAYS * INT64_C(86400000000000))
+
 /* The hash of the `size` bytes that end at (marker) or begin with (head) a place. size 0: nothing to compare.
  */
 struct source_hash {
@@ -34,6 +39,7 @@ struct source_evidence {
     uint64_t size; /* of the file as it lies there, compressed or not */
     bool compressed;
     bool finished;   /* read to its end, and no more can come */
+    int64_t gone_ns; /* since when no file has its bytes; 0 while one does */
     uint64_t offset; /* where `marker` ends: the statistics' position */
     struct source_hash head;
     struct source_hash marker;

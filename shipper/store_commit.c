@@ -10,6 +10,7 @@
 
 #define SECOND_NS INT64_C(1000000000)
 #define DAY_NS    (86400 * SECOND_NS)
+#define HOUR_NS   (3600 * SECOND_NS)
 
 /* A commit under way: what it will have changed in the store's memory when it has succeeded. */
 struct commit {
@@ -414,6 +415,23 @@ static int prune_runs(struct commit *commit)
     return store_run(statement, commit->problem);
 }
 
+/* Looks through all sources, so it is not done at every commit. The tail forgets the same ones by itself. */
+static int prune_sources(struct commit *commit)
+{
+    struct store *store = commit->store;
+    if (commit->now_ns - store->sources_pruned_ns < HOUR_NS && commit->now_ns >= store->sources_pruned_ns)
+        return 0;
+    sqlite3_stmt *statement = use(commit, STATEMENT_PRUNE_SOURCES);
+    sqlite3_bind_int64(statement, 1, commit->now_ns - SOURCE_GONE_KEPT_NS);
+    sqlite3_bind_int64(statement, 2, SOURCE_GONE_KEPT_MAX);
+    int r = store_run(statement, commit->problem);
+    if (r == 0 && sqlite3_changes(store->db) > 0)
+        r = store_run(use(commit, STATEMENT_PRUNE_POSITIONS), commit->problem);
+    if (r == 0)
+        store->sources_pruned_ns = commit->now_ns;
+    return r;
+}
+
 /* 1 and the run whose gaps go first: run ids begin with their time, so it is the oldest. 0 when there are no
  * gaps. */
 static int lowest_gap_run(struct commit *commit, char ret_id[static SERIES_TEXT_BYTES_MAX + 1])
@@ -489,7 +507,7 @@ static int write_clock(struct commit *commit)
 static int write_content(struct commit *commit)
 {
     static int (*const parts[])(struct commit *) = {write_counts, write_runs, write_rejects, prune_counts,
-                                                    prune_runs,   prune_gaps, write_clock};
+                                                    prune_runs,   prune_gaps, prune_sources, write_clock};
     int r = 0;
     for (size_t i = 0; r == 0 && i < sizeof(parts) / sizeof(parts[0]); i++)
         r = parts[i](commit);

@@ -36,6 +36,7 @@ struct store {
     int64_t retention_s[WINDOW_RESOLUTIONS];
     struct store_clock clock;
     uint64_t run_total, gap_total; /* at least so many rows; counted again when a bound is near */
+    int64_t sources_pruned_ns;     /* by the wall clock; 0: not since it was opened */
     struct window_cell *scratch;   /* of the cells of a batch */
     uint32_t scratch_capacity;
 };

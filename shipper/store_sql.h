@@ -62,6 +62,10 @@
     STATEMENT(PRUNE_RUNS, "DELETE FROM run WHERE last_seen_ns < ?1")                                                   \
     STATEMENT(PRUNE_OLDEST_RUNS,                                                                                       \
         "DELETE FROM run WHERE run_id IN (SELECT run_id FROM run ORDER BY last_seen_ns LIMIT ?1)")                     \
+    STATEMENT(PRUNE_SOURCES,                                                                                           \
+        "DELETE FROM source WHERE evidence ->> '$.gone_ns' < ?1 OR id IN (SELECT id FROM source"                       \
+        " WHERE evidence ->> '$.gone_ns' > 0 ORDER BY evidence ->> '$.gone_ns' DESC LIMIT -1 OFFSET ?2)")              \
+    STATEMENT(PRUNE_POSITIONS, "DELETE FROM output_position WHERE source_id NOT IN (SELECT id FROM source)")           \
     STATEMENT(GET_SERIES,                                                                                              \
         "SELECT id, service, environment, type, code, endpoint, logger, level FROM series"                             \
         " WHERE instance = ?1 AND host = ?2 ORDER BY id")                                                              \

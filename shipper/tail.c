@@ -3,7 +3,17 @@
 
 #include <stdlib.h>
 
+#define STEP_NS_MAX INT64_C(60000000000) /* longer is not between two looks, but the clock was set */
+
 /* ---- news ---- */
+
+static struct tracked *find_by_watch(const struct tail *tail, int watch_id)
+{
+    for (size_t i = 0; i < tail->source_count; i++)
+        if (tail->sources[i]->watch_id == watch_id)
+            return tail->sources[i];
+    return NULL;
+}
 
 static void take_news(void *context, const struct watch_event *event)
 {
@@ -14,8 +24,12 @@ static void take_news(void *context, const struct watch_event *event)
         tail->scan_due = true;
         return;
     }
-    if (!event->name) /* a file without its name was written: those are checked at every look */
+    if (!event->name) { /* a file that is watched by itself */
+        struct tracked *tracked = find_by_watch(tail, event->file_id);
+        if (tracked)
+            tail_check_file(tail, tracked);
         return;
+    }
     if (event->kind == WATCH_NAMES) {
         tail->scan_due |= discover_wants(tail->options.inputs, tail->options.input_count, event->name);
         return;
@@ -40,14 +54,23 @@ static void check_strays(struct tail *tail)
             tail_check_file(tail, tail->sources[i]);
 }
 
+static void take_time(struct tail *tail, int64_t now_ns)
+{
+    int64_t passed_ns = now_ns - tail->last_look_ns;
+
+    /* A clock that was set back must not put off the next scan. */
+    tail->scan_due |= passed_ns < 0;
+    /* And one that was set forward must not end anybody's time. */
+    tail->own_time_ns += passed_ns < 0 ? 0 : passed_ns > STEP_NS_MAX ? STEP_NS_MAX : passed_ns;
+    tail->last_look_ns = tail->now_ns = now_ns;
+}
+
 int tail_look(struct tail *tail, int64_t now_ns,
               void (*on_problem)(void *context, const struct problem *problem), void *context)
 {
     int error = 0;
 
-    /* A clock that was set back must not put off the next scan. */
-    tail->scan_due |= now_ns < tail->last_look_ns;
-    tail->last_look_ns = tail->now_ns = now_ns;
+    take_time(tail, now_ns);
     tail->on_problem = on_problem;
     tail->on_problem_context = context;
     tail->look++;
@@ -63,6 +86,8 @@ int tail_look(struct tail *tail, int64_t now_ns,
     }
     if (scans || news > 0 || tail->restless)
         tail_step_all(tail);
+    if (tail->strays)
+        tail_limit_held(tail);
     return tail->new_count;
 }
 

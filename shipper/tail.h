@@ -65,7 +65,16 @@ struct tail_options {
     int own_file_count;
     const struct source_record *known; /* from the store; copied */
     int known_count;
+    int lane_count; /* how many lanes a source has; 0: the statistics alone */
+    /* How long, and of which size in all, deleted files are kept open for those who have not read them; 0:
+     * the default. */
+    int64_t hold_ns_max;
+    uint64_t hold_bytes_max;
+    int gone_kept_max; /* of how many sources that are gone the evidence is kept; 0: SOURCE_GONE_KEPT_MAX */
 };
+
+#define TAIL_HOLD_NS_MAX    INT64_C(86400000000000) /* 24 h */
+#define TAIL_HOLD_BYTES_MAX (UINT64_C(10) << 30)
 
 /* 0, or a negative error. */
 int tail_new(const struct tail_options *options, struct problem *ret_problem, struct tail **ret_tail);
@@ -101,8 +110,9 @@ bool source_is_blocked(const struct tail *tail, const struct source *source, int
 /*
  * Forgets a source that was read to its end by every lane and committed; the pointer dies. tail_look never
  * does that by itself: until then a source that is gone stays in the list, and a deleted file keeps its
- * descriptor (and its space on the disk). A file that is still there is not taken for a new source; when it
- * grows, its source comes back.
+ * descriptor (and its space on the disk), up to the limits above; what is let go then is told (IO_008) and
+ * counted in lost_bytes from the lane on that was furthest behind. A file that is still there is not taken
+ * for a new source; when it grows, its source comes back.
  */
 void tail_drop(struct tail *tail, struct source *source);
 
@@ -114,6 +124,10 @@ void tail_drop(struct tail *tail, struct source *source);
  */
 int source_read(struct source *source, uint64_t offset, void *memory, size_t size, size_t *ret_size,
                 enum source_end *ret_end, struct problem *ret_problem);
+
+/* Every lane has its position now. Of a source whose bytes are out of reach, what a lane of these has not
+ * read is counted. */
+void source_start(struct source *source, int lane_count);
 
 /* The statistics stand at `offset`, and `recent` are the last (up to 256) bytes before it: renews the marker.
  * Moving position[LANE_STATS] is the caller's. */

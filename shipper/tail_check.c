@@ -108,18 +108,31 @@ void tail_check_file(struct tail *tail, struct tracked *tracked)
 
 /* ---- states ---- */
 
+/* No name leads to its file any more. */
+static void note_gone(struct tail *tail, struct tracked *tracked)
+{
+    struct source_evidence *evidence = &tracked->source.record.evidence;
+
+    if (!tracked->file.unlinked || evidence->gone_ns)
+        return;
+    evidence->gone_ns = tail->now_ns;
+    tracked->source.changed = true;
+}
+
 static void step_source(struct tail *tail, struct tracked *tracked)
 {
     struct source_file *file = &tracked->file;
-    int64_t quiet_ns = tail->now_ns - file->grown_ns;
+    if (file->grown_ns > tail->now_ns) /* the clock was set back */
+        file->grown_ns = tail->now_ns;
     struct file_sight sight = {
         .rewritten = tracked->rewritten,
         .unlinked = file->unlinked,
         .older = file->older_generation || tracked->source.record.evidence.compressed,
-        .quiet = tail->options.once || quiet_ns >= FILE_QUIET_NS,
+        .quiet = tail->options.once || tail->now_ns - file->grown_ns >= FILE_QUIET_NS,
     };
 
     file->state = file_step(file->state, &sight);
+    note_gone(tail, tracked);
     tail->restless |= file->state == FILE_RENAMED || file->state == FILE_GONE;
     if (!file->lost)
         source_note_finished(&tracked->source);

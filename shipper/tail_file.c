@@ -337,6 +337,7 @@ void evidence_refresh(struct source_evidence *evidence, const struct source_fact
     evidence->modified_ns = facts->modified_ns;
     evidence->size = facts->size;
     evidence->compressed = facts->compressed;
+    evidence->gone_ns = 0;
     if (facts->head.size > evidence->head.size)
         source_hash_bytes(&evidence->head, facts->head.data, (uint32_t)facts->head.size);
 }

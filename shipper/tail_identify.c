@@ -169,9 +169,10 @@ static int give_file(struct tail *tail, struct tracked *tracked, struct newcomer
 
     if (set_place(tracked, n->found) < 0)
         return -1;
-    bool same_file = evidence->inode == facts->inode && evidence->size == facts->size;
+    bool same_file = evidence->inode == facts->inode && evidence->size == facts->size && !evidence->gone_ns;
     tracked->source.changed |= !same_file;
-    evidence->finished = evidence->finished && same_file;
+    evidence->finished =
+        evidence->finished && evidence->inode == facts->inode && evidence->size == facts->size;
     evidence_refresh(evidence, facts);
     file->is_link = n->found->is_link;
     file->device = facts->device;
@@ -184,10 +185,13 @@ static int give_file(struct tail *tail, struct tracked *tracked, struct newcomer
     file->length = n->verdict == SOURCE_REMEMBERED ? evidence->offset : FILE_LENGTH_UNKNOWN;
     file->grown_ns = facts->modified_ns < tail->now_ns ? facts->modified_ns : tail->now_ns;
     file->missing = 0;
+    tracked->watch_id = -1;
     if (n->verdict == SOURCE_REMEMBERED)
         file_close(file);
     else
         file_adopt(file, take_fd(&n->probe->fd), take_pointer(n->probe->unzip));
+    if (file->is_link)
+        tail_watch_alone(tail, tracked);
     tracked->seen = true;
     tracked->rewritten = false;
     tracked->checked_at = tail->look;
@@ -260,8 +264,8 @@ static bool family_is_known(const struct tail *tail, const struct found_file *fo
     for (int i = 0; i < tail->known.count; i++) {
         const struct known *known = &tail->known.items[i];
         const char *path = known->source ? known->source->record.path : known->path;
-        if ((known->source && known->source->is_new) || strncmp(path, found->family, folder_size) != 0 ||
-            strchr(path + folder_size, '/'))
+        if (!path || (known->source && known->source->is_new) ||
+            strncmp(path, found->family, folder_size) != 0 || strchr(path + folder_size, '/'))
             continue;
         generation_of(slice_of(path + folder_size), live_name);
         if (strcmp(live_name, found->family + folder_size) == 0)

@@ -5,6 +5,7 @@
  *      tail_scan.c       listing the folders: what has come, moved and gone
  *      tail_identify.c   which source a file is that turned up
  *      tail_check.c      what became of one file that is known
+ *      tail_hold.c       deleted files that are kept open, and how many
  *      tail_list.c       the sources that are tailed, in their order
  *      tail_known.c      all sources ever heard of, by inode and head
  *      tail_source.c     a source's bytes by position
@@ -29,6 +30,8 @@ struct tracked {
     int input;
     int known;           /* index of its entry there */
     size_t index;        /* in the order of reading */
+    int watch_id;        /* of its own file, where that is watched by itself; else -1 */
+    int64_t held_at_ns;  /* in the tail's own time: when it was first seen deleted; 0: it is not */
     uint64_t checked_at; /* number of the look that last saw what the file system says */
     bool seen;           /* by the last scan */
     bool dropped;        /* only waits for the next scan to be freed */
@@ -76,6 +79,8 @@ struct tail {
     int64_t now_ns; /* of the look that goes on */
     int64_t next_scan_ns;
     int64_t last_look_ns;
+    int64_t own_time_ns;    /* that has passed between the looks: goes on evenly when the clock is set */
+    uint64_t previous_scan; /* the look of the scan before, if that one met all there was */
     bool scan_due;
     bool restless; /* some source changes its state with time alone */
     bool strays;   /* some open file was not found by the last scan */
@@ -126,8 +131,19 @@ void tail_sort(struct tail *tail);
 /* The source whose file is called that, or NULL; as of the last tail_sort. */
 struct tracked *tail_find_by_path(const struct tail *tail, const char *path);
 
+/* How far the lane got that is furthest behind. */
+uint64_t tail_least_position(const struct source *source, int lane_count);
+
 /* Its bytes are out of reach for good: what was not read is counted. */
-void tail_lose(struct tracked *tracked);
+void tail_lose(struct tail *tail, struct tracked *tracked);
+
+/* Watches the file by itself, since the folder does not tell of it. */
+void tail_watch_alone(struct tail *tail, struct tracked *tracked);
+
+/* ---- tail_hold.c ---- */
+
+/* Lets go of deleted files that nobody reads any more, oldest first, until all limits are kept. */
+void tail_limit_held(struct tail *tail);
 
 /* ---- tail_check.c ---- */
 

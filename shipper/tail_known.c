@@ -19,6 +19,11 @@ const struct source_evidence *known_evidence(const struct known *known)
     return known->source ? &known->source->record.evidence : &known->evidence;
 }
 
+static bool is_free(const struct known *known)
+{
+    return !known->source && !known->path;
+}
+
 static int *inode_bucket(const struct known_set *set, uint64_t inode)
 {
     uint64_t mixed = inode * UINT64_C(0x9e3779b97f4a7c15);
@@ -97,7 +102,8 @@ static int grow_buckets(struct known_set *set)
     set->bucket_count = count;
     memset(set->head_sizes, 0, sizeof(set->head_sizes));
     for (int i = 0; i < set->count; i++)
-        index_item(set, i);
+        if (!is_free(&set->items[i]))
+            index_item(set, i);
     return 0;
 }
 
@@ -113,19 +119,93 @@ static int grow_items(struct known_set *set)
     return 0;
 }
 
-int known_add(struct known_set *set, const char *id, const char *path, const struct source_evidence *evidence)
+static int make_room(struct known_set *set)
 {
+    if (set->first_free > 0)
+        return 0;
     if (set->count == set->bucket_count && grow_buckets(set) < 0)
         return -1;
-    if (set->count == set->capacity && grow_items(set) < 0)
+    return set->count == set->capacity ? grow_items(set) : 0;
+}
+
+static int take_index(struct known_set *set)
+{
+    int index = set->first_free - 1;
+
+    if (index < 0)
+        return set->count++;
+    set->first_free = set->items[index].next_by_inode;
+    return index;
+}
+
+int known_add(struct known_set *set, const char *id, const char *path, const struct source_evidence *evidence)
+{
+    _cleanup_free_ char *copy = strdup(path);
+
+    if (!copy || make_room(set) < 0)
         return -1;
-    struct known *known = &set->items[set->count];
-    *known = (struct known){.evidence = *evidence, .path = strdup(path)};
-    if (!known->path)
-        return -1;
+    int index = take_index(set);
+    struct known *known = &set->items[index];
+    *known = (struct known){.evidence = *evidence, .path = take_pointer(copy)};
     memcpy(known->id, id, UUID_TEXT_SIZE);
-    index_item(set, set->count);
-    return set->count++;
+    index_item(set, index);
+    return index;
+}
+
+static void forget(struct known_set *set, int index)
+{
+    struct known *known = &set->items[index];
+
+    unindex_item(set, index);
+    free(known->path);
+    *known = (struct known){.next_by_inode = set->first_free};
+    set->first_free = index + 1;
+}
+
+static int compare_i64(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static bool is_gone(const struct known *known)
+{
+    return !known->source && known->path && known->evidence.gone_ns;
+}
+
+/* When those were gone that go because there are more than `max`; INT64_MIN when there are not, or no memory
+ * to find out. */
+static int64_t gone_beyond(const struct known_set *set, int max)
+{
+    int count = 0;
+
+    for (int i = 0; i < set->count; i++)
+        count += is_gone(&set->items[i]);
+    if (count <= max)
+        return INT64_MIN;
+    _cleanup_free_ int64_t *times = malloc((size_t)count * sizeof(*times));
+    if (!times)
+        return INT64_MIN;
+    for (int i = 0, at = 0; i < set->count; i++)
+        if (is_gone(&set->items[i]))
+            times[at++] = set->items[i].evidence.gone_ns;
+    qsort(times, (size_t)count, sizeof(*times), compare_i64);
+    return times[count - max - 1];
+}
+
+int known_forget_gone(struct known_set *set, int64_t before_ns, int max)
+{
+    int64_t beyond_ns = gone_beyond(set, max);
+    int forgotten = 0;
+
+    for (int i = 0; i < set->count; i++) {
+        const struct known *known = &set->items[i];
+        if (!is_gone(known) || (known->evidence.gone_ns >= before_ns && known->evidence.gone_ns > beyond_ns))
+            continue;
+        forget(set, i);
+        forgotten++;
+    }
+    return forgotten;
 }
 
 int known_first_by_inode(const struct known_set *set, uint64_t inode)

@@ -55,6 +55,7 @@ struct tracked *tail_track(struct tail *tail, int known_index, int input, const 
         return NULL;
     }
     tracked->known = known_index;
+    tracked->watch_id = -1;
     tracked->input = input;
     tracked->sequence = tail->next_sequence++;
     known->source = source;
@@ -71,21 +72,67 @@ void tail_untrack(struct tracked *tracked)
     free(tracked);
 }
 
-void tail_lose(struct tracked *tracked)
+uint64_t tail_least_position(const struct source *source, int lane_count)
+{
+    uint64_t least = source->record.evidence.offset;
+
+    for (int lane = LANE_STATS + 1; source->started && lane < lane_count; lane++)
+        least = source->position[lane] < least ? source->position[lane] : least;
+    return least;
+}
+
+/* Bytes of a file, as they lie there, between two places in the source. Of a compressed one the part that
+ * they are of the whole, if its end was seen; else all of it. */
+static uint64_t bytes_between(const struct source *source, uint64_t from, uint64_t to)
+{
+    const struct source_evidence *evidence = &source->record.evidence;
+
+    if (from >= to)
+        return 0;
+    if (!evidence->compressed)
+        return to - from;
+    return to == UINT64_MAX ? evidence->size
+                            : (uint64_t)((double)evidence->size * (double)(to - from) / (double)to);
+}
+
+static uint64_t end_of(const struct tracked *tracked)
+{
+    const struct source_evidence *evidence = &tracked->source.record.evidence;
+
+    if (evidence->compressed)
+        return evidence->finished ? evidence->offset : tracked->file.length;
+    return evidence->size < tracked->file.limit ? evidence->size : tracked->file.limit;
+}
+
+void tail_lose(struct tail *tail, struct tracked *tracked)
 {
     struct source *source = &tracked->source;
     struct source_evidence *evidence = &source->record.evidence;
-    uint64_t end = evidence->size < tracked->file.limit ? evidence->size : tracked->file.limit;
 
     if (tracked->file.lost)
         return;
-    if (!evidence->finished && evidence->compressed)
-        source->counters.lost_bytes += evidence->size;
-    else if (!evidence->compressed && end > evidence->offset)
-        source->counters.lost_bytes += end - evidence->offset;
+    source->counters.lost_bytes +=
+        bytes_between(source, tail_least_position(source, tail->options.lane_count), end_of(tracked));
     tracked->file.lost = true;
     evidence->finished = source->changed = true;
+    evidence->gone_ns = tail->now_ns;
     file_close(&tracked->file);
+}
+
+void source_start(struct source *source, int lane_count)
+{
+    source->started = true;
+    if (!source->file || !source->file->lost)
+        return;
+    source->counters.lost_bytes +=
+        bytes_between(source, tail_least_position(source, lane_count), source->record.evidence.offset);
+    source->changed = true;
+}
+
+void tail_watch_alone(struct tail *tail, struct tracked *tracked)
+{
+    if (tracked->watch_id < 0 && tracked->file.fd >= 0)
+        tracked->watch_id = watch_file(tail->watch, tracked->file.fd);
 }
 
 static int compare_order(const void *left, const void *right)

@@ -12,6 +12,8 @@
 #define SCAN_UNWATCHED_NS INT64_C(1000000000)
 #define SCAN_PER_FILE_NS  INT64_C(200000)
 
+enum { MOURNED_PER_SCAN_MAX = 1000 };
+
 void tail_scan_within(struct tail *tail, int64_t delay_ns)
 {
     if (delay_ns == 0)
@@ -41,7 +43,7 @@ static bool is_retired(struct tail *tail, const struct found_file *found)
 
     for (int i = known_first_by_inode(set, found->inode); i >= 0; i = known_next_by_inode(set, i)) {
         struct known *known = &set->items[i];
-        if (!known->retired || known->evidence.device != found->device ||
+        if (!known->retired || known->evidence.gone_ns || known->evidence.device != found->device ||
             known->evidence.size != found->size || known->evidence.modified_ns != found->modified_ns)
             continue;
         known->seen_at_look = tail->scan;
@@ -58,6 +60,8 @@ static int take_place(struct tracked *tracked, const struct found_file *found)
     tracked->generation = found->generation;
     tracked->file.missing = 0;
     tracked->file.is_link = found->is_link;
+    tracked->source.changed |= record->evidence.gone_ns != 0;
+    record->evidence.gone_ns = 0;
     if (strcmp(record->path, found->path) == 0)
         return 0;
     char *family = strdup(found->family);
@@ -130,7 +134,7 @@ static void miss(struct tail *tail, struct tracked *tracked)
     file->older_generation = true;
     if (file->fd >= 0) {
         if (file->missing++ == 0)
-            watch_file(tail->watch, file->fd);
+            tail_watch_alone(tail, tracked);
         if (fstat(file->fd, &st) == 0)
             file->unlinked = st.st_nlink == 0;
         tail_check_file(tail, tracked);
@@ -141,15 +145,15 @@ static void miss(struct tail *tail, struct tracked *tracked)
         return;
     }
     file->unlinked = true;
-    tail_lose(tracked);
+    tail_lose(tail, tracked);
 }
 
 /* Its file was truncated or written anew, and the bytes went on nowhere. */
-static void settle_rewritten(struct tracked *tracked)
+static void settle_rewritten(struct tail *tail, struct tracked *tracked)
 {
     if (!tracked->rewritten)
         return;
-    tail_lose(tracked);
+    tail_lose(tail, tracked);
     tracked->file.state = FILE_TRUNCATED;
     tracked->seen = tracked->rewritten = false;
 }
@@ -184,26 +188,43 @@ static int mourn_one(struct tail *tail, int known, int input)
         return -1;
     free(tracked->family);
     tracked->family = family;
-    tail_lose(tracked);
+    tail_lose(tail, tracked);
     return 0;
 }
 
-/* Sources from before that had unread bytes, and whose file should be found but is not: counted once, then
- * finished. */
+static bool has_unread(const struct source_evidence *evidence)
+{
+    return !evidence->finished && (evidence->compressed || evidence->size > evidence->offset);
+}
+
+/* Whether a source that is not tailed is missing: two scans that met all there was did not find it. With
+ * --once there is only one, and nobody but the unread is missed. */
+static bool is_missing(const struct tail *tail, const struct known *known)
+{
+    if (known->source || !known->path || known->elsewhere || known->evidence.gone_ns)
+        return false;
+    if (tail->options.once)
+        return known->seen_at_look != tail->scan && has_unread(&known->evidence);
+    return tail->previous_scan > 0 && known->seen_at_look < tail->previous_scan;
+}
+
+/* Sources from before whose file should be found but is not: that is kept in mind, and what was unread of
+ * them is counted, once. Each goes through the database, so a few at a time. */
 static int mourn(struct tail *tail, const struct found *found)
 {
-    for (int i = 0; i < tail->known.count; i++) {
+    for (int i = 0, mourned = 0; i < tail->known.count && mourned < MOURNED_PER_SCAN_MAX; i++) {
         struct known *known = &tail->known.items[i];
         const char *name = known->path ? strrchr(known->path, '/') : NULL;
-        int input;
-        bool unread = !known->evidence.finished &&
-                      (known->evidence.compressed || known->evidence.size > known->evidence.offset);
-        if (known->source || known->seen_at_look == tail->scan || !unread ||
-            !lies_in(found, known->path, &input))
+        int input = 0;
+        if (!is_missing(tail, known))
             continue;
-        if (discover_wants(&tail->options.inputs[input], 1, name ? name + 1 : known->path) &&
-            mourn_one(tail, i, input) < 0)
+        known->elsewhere = !lies_in(found, known->path, &input) ||
+                           !discover_wants(&tail->options.inputs[input], 1, name ? name + 1 : known->path);
+        if (known->elsewhere)
+            continue;
+        if (mourn_one(tail, i, input) < 0)
             return -1;
+        mourned++;
     }
     return 0;
 }
@@ -256,10 +277,11 @@ static int settle_missing(struct tail *tail, const struct found *found)
     for (size_t i = 0; i < tail->source_count; i++) {
         if (!tail->sources[i]->seen && !found->incomplete)
             miss(tail, tail->sources[i]);
-        settle_rewritten(tail->sources[i]);
+        settle_rewritten(tail, tail->sources[i]);
     }
-    bool time_to_mourn = tail->scans == (tail->options.once ? 0 : 1);
-    return time_to_mourn && !found->incomplete ? mourn(tail, found) : 0;
+    int result = found->incomplete ? 0 : mourn(tail, found);
+    tail->previous_scan = found->incomplete ? 0 : tail->scan;
+    return result;
 }
 
 static int take_in(struct tail *tail, const struct found *found, struct problem *ret_problem)
@@ -290,6 +312,16 @@ static void tell_found(void *context, const struct problem *problem, const char 
     tail_tell(context, problem, path);
 }
 
+/* The store does the same to its table. */
+static void forget_gone(struct tail *tail)
+{
+    int max = tail->options.gone_kept_max ? tail->options.gone_kept_max : SOURCE_GONE_KEPT_MAX;
+    int forgotten = known_forget_gone(&tail->known, tail->now_ns - SOURCE_GONE_KEPT_NS, max);
+
+    if (forgotten > 0) /* what may be a copy of one of them is to be compared anew */
+        tail->copy_count = 0;
+}
+
 int tail_scan(struct tail *tail, struct problem *ret_problem)
 {
     _cleanup_(discover_release) struct found found = {0};
@@ -312,6 +344,7 @@ int tail_scan(struct tail *tail, struct problem *ret_problem)
     if (!tail->options.once)
         watch_folders(tail, &found);
     tail_forget_told(tail);
+    forget_gone(tail);
     if (tail->scans++ == 0 && tail->known.count > 0)
         tail_scan_within(tail, SCAN_UNWATCHED_NS); /* to be sure of what seems to be gone */
     tail_scan_within(tail, scan_interval_ns(tail));

@@ -103,7 +103,7 @@ int watch_file(struct watch *watch, int fd)
     if (!watch)
         return -1;
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    return inotify_add_watch(watch->fd, path, FILE_MASK) < 0 ? -1 : 0;
+    return inotify_add_watch(watch->fd, path, FILE_MASK);
 }
 
 bool watch_is_complete(const struct watch *watch)
@@ -135,6 +135,7 @@ static int hand_out(struct watch *watch, const struct inotify_event *raw,
     }
     if (count == 0 && !(raw->mask & IN_IGNORED)) {
         event.folder = event.name = NULL;
+        event.file_id = raw->wd;
         event.kind = raw->mask & IN_Q_OVERFLOW ? WATCH_OVERFLOW : event.kind;
         on_event(context, &event);
         count++;

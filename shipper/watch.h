@@ -18,6 +18,7 @@ struct watch_event {
     enum watch_kind kind;
     const char *folder; /* as given to watch_folder; NULL for a watched file and for an overflow */
     const char *name;   /* in that folder; NULL when it is about the folder itself */
+    int file_id;        /* what watch_file gave for it; only without a folder */
 };
 
 struct watch;
@@ -32,7 +33,8 @@ int watch_fd(const struct watch *watch);
 /* 1 when the folder is watched from now on, 0 when it was already, -1 when it cannot be. */
 int watch_folder(struct watch *watch, const char *path);
 
-/* Watches an open file, whatever it is called, until it is deleted and closed by all. 0 or -1. */
+/* Watches an open file, whatever it is called, until it is deleted and closed by all. Its number in the news,
+ * >= 0 and the same for one file, or -1. */
 int watch_file(struct watch *watch, int fd);
 
 /* All folders given are watched. */

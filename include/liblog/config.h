@@ -43,7 +43,7 @@ typedef struct ll_config {
     ll_overflow overflow;  /* LOG_OVERFLOW: block, drop */
     ll_level source_level; /* LOG_SOURCE: file, line and function from this level on; "off"; WARNING */
     uint32_t marks;        /* LOG_MARKS: 1 on, 0 off: no "close" record */
-    uint32_t reserved;
+    uint32_t stats;        /* LOG_STATS: 1 on, 0 off: no error statistics (stats.h) */
 } ll_config;
 
 /* Where the rings lie. */

@@ -19,7 +19,8 @@ extern "C" {
     X(LL_ECLOSED, -7, "the log is not open")                                                                 \
     X(LL_ETIMEOUT, -8, "the time given has passed")                                                          \
     X(LL_EFORMAT, -9, "the file is damaged or not one of liblog's")                                          \
-    X(LL_ESYSTEM, -10, "the system refused")
+    X(LL_ESYSTEM, -10, "the system refused")                                                                 \
+    X(LL_EOFF, -11, "it is switched off in the settings")
 
 enum ll_error {
     LL_OK = 0,

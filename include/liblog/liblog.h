@@ -8,5 +8,6 @@
 #include "field.h"
 #include "log.h"
 #include "record.h"
+#include "stats.h"
 
 #endif

@@ -211,6 +211,15 @@ int os_map(int fd, uint64_t offset, size_t size, void **ret_memory)
     return map_copies(fd, offset, size, 1, ret_memory);
 }
 
+int os_map_untouched(int fd, size_t size, void **ret_memory)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (memory == MAP_FAILED)
+        return -errno;
+    *ret_memory = memory;
+    return 0;
+}
+
 int os_map_twice(int fd, uint64_t offset, size_t size, void **ret_memory)
 {
     return map_copies(fd, offset, size, 2, ret_memory);

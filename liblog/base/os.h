@@ -44,6 +44,10 @@ int64_t os_monotonic_ns(void);
 /* Maps `size` bytes of `fd` at `offset`, shared and already faulted in for writing. -ENOMEM … */
 int os_map(int fd, uint64_t offset, size_t size, void **ret_memory);
 
+/* The same of the first `size` bytes, faulted in as they are touched: for what is large and mostly never is.
+ */
+int os_map_untouched(int fd, size_t size, void **ret_memory);
+
 /*
  * Maps the same `size` bytes (a multiple of the page size) twice, one behind the other, so that what runs
  * over the end of the first is at the beginning of the second. Unmap with os_unmap(memory, 2 * size).

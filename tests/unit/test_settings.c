@@ -45,6 +45,7 @@ static void without_variables_the_defaults_hold(void **state)
     assert_int_equal(config.overflow, LL_OVERFLOW_BLOCK);
     assert_int_equal(config.source_level, LL_LEVEL_WARNING);
     assert_int_equal(config.marks, 1);
+    assert_int_equal(config.stats, 1);
     assert_string_equal(defaults.service, ""); /* filled when it is checked */
 }
 
@@ -78,6 +79,7 @@ static void numbers_and_words_are_read(void **state)
     assert_int_equal(config_with("LOG_SOURCE", "off").source_level, LL_LEVEL_OFF);
     assert_int_equal(config_with("LOG_SOURCE", "Trace").source_level, LL_LEVEL_TRACE);
     assert_int_equal(config_with("LOG_MARKS", "off").marks, 0);
+    assert_int_equal(config_with("LOG_STATS", "off").stats, 0);
     assert_int_equal(config_with("LOG_MARKS", "on").marks, 1);
 }
 
@@ -134,7 +136,7 @@ static void a_value_that_cannot_be_is_refused_with_the_variable_the_value_and_wh
         {"LOG_REDACT", "iban", "unset"},
         {"LOG_RATE_LIMIT", "10", "unset"},
         {"LOG_SAMPLE", "0.1", "unset"},
-        {"LOG_STATS", "on", "unset"},
+        {"LOG_STATS", "no", "on or off"},
         {"LOG_COMPRESS", "gzip", "unset"},
         {"LOG_MAX_SIZE", "5MB", "unset"},
         {"LOG_MAX_FILES", "3", "unset"},

@@ -486,6 +486,45 @@ static void an_audit_line_says_who_and_what(void **state)
     store_close(store);
 }
 
+static void execute(const char *file, const char *sql)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open_v2(file, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void evidence_of_gone_sources_is_kept_for_its_time_and_bounded(void **state)
+{
+    struct folder *folder = *state;
+    struct store *store = store_made(folder);
+    char sql[1024];
+    store_close(store);
+    /* One that is there, one gone too long ago, and five more than are kept. */
+    snprintf(sql, sizeof(sql),
+             "WITH RECURSIVE n (i, gone) AS (SELECT -1, '' UNION ALL SELECT 0, ',\"gone_ns\":1' UNION ALL"
+             " SELECT i + 1, ',\"gone_ns\":' || (unixepoch() * 1000000000 - 1000000 + i) FROM n"
+             " WHERE i >= 0 AND i < %d)"
+             " INSERT INTO source SELECT format('%%036d', i + 1), 'p', '{\"offset\":0' || gone || '}', 0, 0, "
+             "0, 0, 0, 0,"
+             " 0, 0, 'open' FROM n",
+             SOURCE_GONE_KEPT_MAX + 5);
+    execute(folder->file, sql);
+    execute(folder->file, "INSERT INTO output_position SELECT 'stats', id, 0, '' FROM source");
+    store = NULL;
+    struct problem problem = {0};
+    assert_int_equal(store_open(&folder->config, &problem, &store), 0);
+    struct batch *batch = batch_for(store, 10000);
+    commit(store, batch);
+    batch_free(batch);
+    store_close(store);
+    snprintf(sql, sizeof(sql), "%d %036d %036d;", SOURCE_GONE_KEPT_MAX + 1, 0, 7);
+    assert_answer(folder->file,
+                  "SELECT count(*), min(id), min(iif(id > format('%036d', 0), id, NULL)) FROM source", sql);
+    snprintf(sql, sizeof(sql), "%d;", SOURCE_GONE_KEPT_MAX + 1);
+    assert_answer(folder->file, "SELECT count(*) FROM output_position", sql);
+}
+
 static void gaps_of_all_runs_are_bounded(void **state)
 {
     struct folder *folder = *state;
@@ -566,6 +605,7 @@ int main(void)
         STORE_TEST(an_empty_file_becomes_a_database),
         STORE_TEST(files_are_for_owner_and_group_and_the_wal_stays),
         STORE_TEST(an_audit_line_says_who_and_what),
+        STORE_TEST(evidence_of_gone_sources_is_kept_for_its_time_and_bounded),
         STORE_TEST(gaps_of_all_runs_are_bounded),
         STORE_TEST(views_answer_in_errors_per_minute_and_hour),
     };

@@ -1,276 +1,8 @@
 #define _GNU_SOURCE
-#include "tail_files.h"
-
-#include "shipper/tail.h"
+#include "tail_shop.h"
 
 #include <poll.h>
 #include <sys/resource.h>
-#include <time.h>
-
-/*
- * A small shipper: reads what the tail gives in its order, takes whole lines, and keeps what a database would
- * keep. All that was read stands in `got`, once more after each restart.
- */
-struct shop {
-    struct config_input input;
-    bool once;
-    struct tail *tail;
-    int64_t now_ns;
-    char *got;
-    size_t got_size;
-    uint64_t lost_bytes;
-    int problems;
-    struct problem last_problem;
-    struct source_record *known;
-    int known_count;
-};
-
-static struct shop shop;
-
-static int64_t clock_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
-
-static void take_problem(void *context, const struct problem *problem)
-{
-    (void)context;
-    shop.problems++;
-    shop.last_problem = *problem;
-}
-
-static void start(void)
-{
-    struct tail_options options = {.inputs = &shop.input,
-                                   .input_count = 1,
-                                   .once = shop.once,
-                                   .known = shop.known,
-                                   .known_count = shop.known_count};
-
-    assert_int_equal(tail_new(&options, NULL, &shop.tail), 0);
-}
-
-static int look(void)
-{
-    int result = tail_look(shop.tail, shop.now_ns, take_problem, NULL);
-
-    assert_true(result >= 0);
-    shop.now_ns += 1000000; /* a millisecond a look */
-    return result;
-}
-
-static void pass_time(int seconds)
-{
-    shop.now_ns += seconds * INT64_C(1000000000);
-}
-
-/* What a transaction does: the evidence goes to the database as text. */
-static void save(const struct source *source)
-{
-    struct source_record record = source->record;
-    char text[SOURCE_EVIDENCE_TEXT_MAX];
-    int i = 0;
-
-    source_evidence_to_text(text, &source->record.evidence);
-    assert_int_equal(source_evidence_from_text(text, &record.evidence), 0);
-    while (i < shop.known_count && strcmp(shop.known[i].id, record.id) != 0)
-        i++;
-    record.path = strdup(record.path);
-    assert_non_null(record.path);
-    if (i == shop.known_count)
-        shop.known = realloc(shop.known, (size_t)++shop.known_count * sizeof(*shop.known));
-    else
-        free(shop.known[i].path);
-    shop.known[i] = record;
-}
-
-static void commit(void)
-{
-    struct source *source = NULL;
-
-    while ((source = tail_next(shop.tail, source)) != NULL) {
-        shop.lost_bytes += source->counters.lost_bytes;
-        memset(&source->counters, 0, sizeof(source->counters));
-        if (source->changed)
-            save(source);
-        source->changed = source->is_new = false;
-    }
-}
-
-static void stop(void)
-{
-    commit();
-    tail_free(shop.tail);
-    shop.tail = NULL;
-}
-
-static void restart(void)
-{
-    if (shop.tail)
-        stop();
-    start();
-}
-
-/* Takes whole lines of a piece (all of it at a final end) and moves the position. */
-static size_t take_lines(struct source *source, const char *piece, size_t size, bool all)
-{
-    const char *newline = memrchr(piece, '\n', size);
-    size_t taken = all ? size : newline ? (size_t)(newline + 1 - piece) : 0;
-
-    shop.got = realloc(shop.got, shop.got_size + taken + 1);
-    memcpy(shop.got + shop.got_size, piece, taken);
-    shop.got_size += taken;
-    shop.got[shop.got_size] = '\0';
-    source->position[LANE_STATS] += taken;
-    if (taken)
-        source_moved(source, source->position[LANE_STATS],
-                     slice_from(piece + (taken > 256 ? taken - 256 : 0), taken > 256 ? 256 : taken));
-    return taken;
-}
-
-static enum source_end read_source(struct source *source, size_t piece_size)
-{
-    char *piece = malloc(piece_size);
-    enum source_end end = SOURCE_MORE;
-    size_t size, taken = 1;
-
-    while (end == SOURCE_MORE && taken > 0) {
-        struct problem problem = {0};
-        assert_int_equal(
-            source_read(source, source->position[LANE_STATS], piece, piece_size, &size, &end, &problem), 0);
-        if (problem.error)
-            take_problem(NULL, &problem);
-        taken = take_lines(source, piece, size, end == SOURCE_FINISHED || end == SOURCE_BROKEN);
-    }
-    free(piece);
-    return end;
-}
-
-static void drain(void)
-{
-    struct source *source = NULL;
-
-    while ((source = tail_next(shop.tail, source)) != NULL)
-        if (!source_is_blocked(shop.tail, source, LANE_STATS))
-            read_source(source, 4096);
-}
-
-/* With no files, and a database that knows nothing. */
-static void begin_anew(void)
-{
-    struct config_input input = shop.input;
-
-    tail_free(shop.tail);
-    free(shop.got);
-    source_records_free(shop.known, shop.known_count);
-    assert_int_equal(leave_folder(NULL), 0);
-    shop = (struct shop){.now_ns = clock_ns(), .input = input};
-    assert_int_equal(enter_folder(NULL), 0);
-}
-
-/* One turn of the loop. */
-static void turn(void)
-{
-    look();
-    drain();
-    commit();
-}
-
-static void assert_got(const char *want)
-{
-    assert_string_equal(shop.got ? shop.got : "", want);
-}
-
-static int source_count(void)
-{
-    struct source *source = NULL;
-    int count = 0;
-
-    while ((source = tail_next(shop.tail, source)) != NULL)
-        count++;
-    return count;
-}
-
-static struct source *source_at(const char *path)
-{
-    struct source *source = NULL, *found = NULL;
-
-    while ((source = tail_next(shop.tail, source)) != NULL)
-        if (strcmp(source->record.path, path) == 0)
-            found = source;
-    return found;
-}
-
-static int open_shop(void **state)
-{
-    static char pattern[] = "*.log";
-
-    shop = (struct shop){.now_ns = clock_ns(), .input = {.rotated = true}};
-    shop.input.paths[shop.input.path_count++] = pattern;
-    return enter_folder(state) || chmod(test_folder, 0755);
-}
-
-static int close_shop(void **state)
-{
-    tail_free(shop.tail);
-    free(shop.got);
-    source_records_free(shop.known, shop.known_count);
-    return leave_folder(state);
-}
-
-static void use_pattern(char *pattern, bool exact, bool once)
-{
-    shop.input.paths[0] = pattern;
-    shop.input.exact = exact;
-    shop.once = once;
-}
-
-static void make_old(const char *path, int seconds)
-{
-    struct timespec times[2] = {{.tv_sec = time(NULL) - seconds}, {.tv_sec = time(NULL) - seconds}};
-    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
-}
-
-/* By the ending of its name. */
-static void append_packed(const char *packed, const void *bytes, size_t size)
-{
-    (strstr(packed, ".zst") ? append_zstd : append_gzip)(packed, bytes, size);
-}
-
-/* As gzip(1) and zstd(1) do: a new file with the same time, then the old one goes. */
-static void pack_file(const char *path, const char *packed)
-{
-    struct stat st;
-    char *text;
-    int fd = open(path, O_RDONLY);
-
-    assert_true(fd >= 0 && fstat(fd, &st) == 0);
-    text = malloc((size_t)st.st_size + 1);
-    assert_int_equal(read(fd, text, (size_t)st.st_size), st.st_size);
-    close(fd);
-    append_packed(packed, text, (size_t)st.st_size);
-    free(text);
-    struct timespec times[2] = {st.st_atim, st.st_mtim};
-    assert_int_equal(utimensat(AT_FDCWD, packed, times, 0), 0);
-    assert_int_equal(unlink(path), 0);
-}
-
-static void write_packed(const char *path, const char *text)
-{
-    append_packed(path, text, strlen(text));
-}
-
-static void copy_file(const char *from, const char *to)
-{
-    char bytes[65536];
-    int fd = open(from, O_RDONLY);
-    ssize_t size = read(fd, bytes, sizeof(bytes));
-
-    close(fd);
-    put_bytes(to, O_TRUNC, bytes, (size_t)size);
-}
 
 /* ---- reading ---- */
 
@@ -427,6 +159,24 @@ static void a_renamed_file_is_finished_when_quiet_but_late_bytes_are_read(void *
     turn();
     assert_got("1\nlate\n");
     assert_false(old->record.evidence.finished);
+}
+
+static void a_clock_that_is_set_back_holds_nobody_up(void **state)
+{
+    (void)state;
+    write_file("app.log", "1\nhalf");
+    start();
+    turn();
+    rename("app.log", "app.log.1");
+    write_file("app.log", "2\n");
+    turn();
+    pass_time(-3600);
+    for (int i = 0; i < 4; i++) {
+        turn();
+        pass_time(2);
+    }
+    turn();
+    assert_got("1\nhalf2\n");
 }
 
 static void the_live_file_waits_for_its_older_brothers(void **state)
@@ -794,6 +544,38 @@ static void many_compressed_files_share_a_few_streams(void **state)
         free(lines[i]);
     }
     assert_int_equal(shop.got_size, total);
+}
+
+/* ---- symbolic links ---- */
+
+static void a_live_file_behind_a_link_is_followed_and_heard(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir("data", 0755), 0);
+    write_file("data/a", "one\n");
+    assert_int_equal(symlink("data/a", "app.log"), 0);
+    start();
+    turn();
+    turn();
+    struct pollfd poll_fd = {.fd = tail_watch_fd(shop.tail), .events = POLLIN};
+    assert_int_equal(poll(&poll_fd, 1, 0), 0);
+    append_file("data/a", "two\n"); /* its folder is not watched */
+    assert_int_equal(poll(&poll_fd, 1, 1000), 1);
+    turn();
+    assert_got("one\ntwo\n");
+    write_file("data/b", "three\n"); /* as a container's runtime rotates: another target */
+    append_file("data/a", "late\n");
+    assert_int_equal(symlink("data/b", "next"), 0);
+    assert_int_equal(rename("next", "app.log"), 0);
+    turn();
+    turn();
+    append_file("data/b", "four\n");
+    turn();
+    pass_time(6);
+    turn();
+    turn();
+    assert_got("one\ntwo\nlate\nthree\nfour\n");
+    assert_int_equal(shop.lost_bytes, 0);
 }
 
 /* ---- which source it is ---- */
@@ -1192,8 +974,6 @@ static void too_many_open_files_is_told_and_goes_away(void **state)
     assert_got("a\n");
 }
 
-#define IN_SHOP(test) cmocka_unit_test_setup_teardown(test, open_shop, close_shop)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1204,6 +984,7 @@ int main(void)
         IN_SHOP(rename_and_create_while_running_loses_and_repeats_nothing),
         IN_SHOP(two_rotations_while_stopped_are_caught_up_in_order),
         IN_SHOP(a_renamed_file_is_finished_when_quiet_but_late_bytes_are_read),
+        IN_SHOP(a_clock_that_is_set_back_holds_nobody_up),
         IN_SHOP(the_live_file_waits_for_its_older_brothers),
         IN_SHOP(copytruncate_to_any_size_loses_and_repeats_nothing),
         IN_SHOP(copytruncate_while_stopped_loses_and_repeats_nothing),
@@ -1218,6 +999,7 @@ int main(void)
         IN_SHOP(a_finished_compressed_file_is_not_inflated_again),
         IN_SHOP(many_compressed_files_share_a_few_streams),
         IN_SHOP(a_damaged_file_gives_what_can_be_read_and_is_told_once),
+        IN_SHOP(a_live_file_behind_a_link_is_followed_and_heard),
         IN_SHOP(a_reused_inode_is_a_new_source),
         IN_SHOP(evidence_reaches_back_over_a_restart),
         IN_SHOP(equal_heads_are_kept_apart),

@@ -7,6 +7,7 @@
 
 /* What was heard, as text: "names:FOLDER/NAME written:FOLDER/NAME …". */
 static char heard[4096];
+static int heard_file; /* the number of the file that was heard last; -1: of none */
 
 static void hear(void *context, const struct watch_event *event)
 {
@@ -14,6 +15,7 @@ static void hear(void *context, const struct watch_event *event)
 
     (void)context;
     size_t at = strlen(heard);
+    heard_file = event->folder ? -1 : event->file_id;
     snprintf(heard + at, sizeof(heard) - at, "%s%s:%s/%s", at ? " " : "", kinds[event->kind],
              event->folder ? event->folder : "-", event->name ? event->name : "-");
 }
@@ -56,9 +58,12 @@ static void a_deleted_file_that_is_open_is_still_heard(void **state)
 
     (void)state;
     unlink("a.log");
-    assert_int_equal(watch_file(watch, fd), 0);
+    int id = watch_file(watch, fd);
+    assert_true(id >= 0);
+    assert_int_equal(watch_file(watch, fd), id);
     assert_int_equal(write(fd, "x", 1), 1);
     assert_string_equal(listen(watch), "written:-/-");
+    assert_int_equal(heard_file, id);
     close(fd);
     watch_free(watch);
 }
