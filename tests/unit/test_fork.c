@@ -277,6 +277,7 @@ static void a_fork_in_the_middle_of_a_call_leaves_the_parents_record_to_the_pare
     forked = 0;
     signal(SIGALRM, fork_in_handler);
     log_until_forked(FORKS, getpid());
+    interrupt_after_us(0);
     signal(SIGALRM, SIG_DFL);
     for (int i = 0; i < forked; i++)
         expect_ended_well(-1);
