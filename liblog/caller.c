@@ -139,6 +139,7 @@ static bool take_rings(struct caller *caller, struct instance *instance)
         ring_producer_init(&caller->producer[i], &segment->ring[i]);
     caller->thread = os_thread_id();
     caller->epoch = instance->epoch;
+    caller->errors_wait = instance->config.sync == LL_SYNC_ERROR;
     caller->instance = instance;
     return true;
 }
@@ -150,11 +151,10 @@ struct instance *caller_attach(struct caller *caller)
     struct instance *instance = instance_current();
     if (!instance)
         instance = instance_after_fork();
-    if (instance && (caller->instance != instance || caller->epoch != instance->epoch) &&
-        !take_rings(caller, instance)) {
-        __atomic_fetch_add(&instance->dropped_without_ring, 1, __ATOMIC_RELAXED);
+    caller->has_no_rings = instance && (caller->instance != instance || caller->epoch != instance->epoch) &&
+                           !take_rings(caller, instance);
+    if (caller->has_no_rings)
         instance = NULL;
-    }
     instance_unlock();
     errno = errno_before;
     return instance;

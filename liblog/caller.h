@@ -37,6 +37,8 @@ struct caller {
     struct caller_call *call; /* atomic: the innermost one under way; NULL: none */
     uint32_t thread;          /* the kernel's number */
     uint32_t segment;
+    bool errors_wait;       /* LOG_SYNC=error */
+    bool has_no_rings;      /* the log is open, and there were none to be had at the last look */
     uint32_t request_depth; /* may exceed LL_REQUEST_DEPTH_MAX */
     uint32_t around_count;
     struct ring_producer producer[RING_FILE_DEPTHS];
@@ -63,7 +65,7 @@ static inline bool caller_has_rings_of(const struct caller *caller, const struct
     return __builtin_expect(instance && caller->instance == instance && caller->epoch == instance->epoch, 1);
 }
 
-/* The instance with a ring of this thread, or NULL: not open, or no ring to be had (then counted as dropped).
+/* The instance with a ring of this thread, or NULL: not open, or no ring to be had (has_no_rings).
  * Between enter and leave. */
 static inline struct instance *caller_instance(struct caller *caller)
 {

@@ -35,6 +35,7 @@ int drain_init(struct drain *drain, struct ring_file *file, struct sink *log, st
     bytes_init(&drain->block, drain->memory, DRAIN_BUFFER_BYTES);
     bytes_init(&drain->copies, drain->memory + DRAIN_BUFFER_BYTES, DRAIN_BUFFER_BYTES);
     drain->next_seq = drain->first_seq = file->progress->next_seq[ring_file_parity(file)];
+    drain->announced = file->progress->announced[ring_file_parity(file)];
     return LL_OK;
 }
 
@@ -241,21 +242,29 @@ void drain_close(struct drain *drain, enum drain_closing closing)
     add_closing(drain, closing);
 }
 
-static void announce(struct drain *drain, uint64_t count, unsigned level)
+static void announce(struct drain *drain, uint64_t count, enum ring_reason reason, unsigned level)
 {
+    static const struct {
+        const char *name, *message;
+    } reasons[RING_REASONS] = {
+        [RING_OVERFLOW] = {"overflow", "records were left out: the ring was full"},
+        [RING_DISK] = {"disk", "records were left out: the log could not be written"},
+        [RING_RATE] = {"rate", "records were left out: there were too many of one place"},
+        [RING_SAMPLE] = {"sample", "records were left out: one of many is taken"},
+    };
     struct record_mark mark = {.mark = LL_MARK_DROPPED,
-                               .message = "records were left out: the ring was full",
+                               .message = reasons[reason].message,
                                .level = LL_LEVEL_WARNING,
                                .pid_thread = drain->mark_thread,
                                .dropped_count = count,
-                               .dropped_reason = "overflow",
+                               .dropped_reason = reasons[reason].name,
                                .dropped_level = (uint8_t)level};
     drain->dropped_in_block += count;
     add_mark(drain, &mark);
 }
 
 /* How many were dropped as far as this block may know: now, or when it was made the first time. */
-static uint64_t dropped_at(const struct drain *drain, const struct drain_cursor *cursor, unsigned level)
+static uint64_t dropped_in_ring(const struct drain *drain, const struct drain_cursor *cursor, unsigned level)
 {
     const struct ring_control *control = cursor->ring->control;
     if (drain->again)
@@ -263,20 +272,45 @@ static uint64_t dropped_at(const struct drain *drain, const struct drain_cursor 
     return __atomic_load_n(&control->dropped[level], __ATOMIC_RELAXED);
 }
 
-/* What was dropped since the last telling, summed up over all rings by level. */
+static uint64_t dropped_in_file(const struct drain *drain, enum ring_reason reason, unsigned level)
+{
+    const struct ring_progress *progress = drain->file->progress;
+    if (drain->again)
+        return progress->announced[ring_file_parity(drain->file) ^ 1].count[reason][level];
+    return __atomic_load_n(&drain->file->growth->dropped.count[reason][level], __ATOMIC_RELAXED);
+}
+
+/* What all rings have counted of a level since the last telling. */
+static uint64_t take_dropped_in_rings(struct drain *drain, unsigned level)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < drain->cursor_count; i++) {
+        struct drain_cursor *cursor = &drain->cursor[i];
+        uint64_t dropped = dropped_in_ring(drain, cursor, level);
+        count += dropped - cursor->announced[level];
+        cursor->announced[level] = dropped;
+    }
+    return count;
+}
+
+static void announce_level(struct drain *drain, enum ring_reason reason, unsigned level)
+{
+    uint64_t *announced = &drain->announced.count[reason][level];
+    uint64_t dropped = dropped_in_file(drain, reason, level);
+    uint64_t count = dropped - *announced;
+    *announced = dropped;
+    if (reason == RING_OVERFLOW)
+        count += take_dropped_in_rings(drain, level);
+    if (count)
+        announce(drain, count, reason, level);
+}
+
+/* What was dropped since the last telling, summed up by reason and level. */
 static void announce_dropped(struct drain *drain)
 {
-    for (unsigned level = 0; level < RING_LEVELS && drain->block.size < drain->block_bytes_max; level++) {
-        uint64_t count = 0;
-        for (uint32_t i = 0; i < drain->cursor_count; i++) {
-            struct drain_cursor *cursor = &drain->cursor[i];
-            uint64_t dropped = dropped_at(drain, cursor, level);
-            count += dropped - cursor->announced[level];
-            cursor->announced[level] = dropped;
-        }
-        if (count)
-            announce(drain, count, level);
-    }
+    for (unsigned reason = 0; reason < RING_REASONS; reason++)
+        for (unsigned level = 0; level < RING_LEVELS && drain->block.size < drain->block_bytes_max; level++)
+            announce_level(drain, (enum ring_reason)reason, level);
 }
 
 static void take_frames(struct drain *drain, uint64_t cut)
@@ -354,6 +388,7 @@ static void stage(struct drain *drain)
     if (drain->stats)
         stats_stage(drain->stats, drain->next_seq, drain->last_time_ns);
     drain->file->progress->next_seq[next] = drain->next_seq;
+    drain->file->progress->announced[next] = drain->announced;
     drain->file->progress->closed[next] = drain->closing != DRAIN_OPEN;
 }
 
@@ -509,6 +544,9 @@ static bool make_again(struct drain *drain, size_t bytes_max)
     drain->last_time_ns = drain->first_time_ns;
     drain->records_in_block = 0;
     drain->dropped_in_block = 0;
+    drain->announced = drain->file->progress->announced[ring_file_parity(drain->file)];
+    if (drain->stats)
+        stats_again(drain->stats);
     for (uint32_t i = 0; i < drain->cursor_count; i++)
         cursor_begin(drain, i);
     drain->again = true;

@@ -52,6 +52,7 @@ struct drain {
     uint32_t cursor_count;
     uint64_t first_seq, next_seq;
     uint64_t dropped_in_block;
+    struct ring_dropped announced; /* of what the file counts, up to the end of the block */
     uint32_t records_in_block;
     int64_t last_time_ns;
     uint32_t closing;           /* enum drain_closing: the block ends with the last record */

@@ -14,6 +14,7 @@ struct measure {
     uint8_t flags;
     size_t place_size;
     uint32_t size[FRAME_FIELDS_MAX]; /* of each field's text */
+    uint8_t type[FRAME_FIELDS_MAX];  /* LL_TYPE_SECRET where the key is redacted */
 };
 
 static bool is_text(unsigned type)
@@ -67,11 +68,11 @@ static uint32_t capped(uint32_t size, uint32_t text_max)
 static uint64_t field_bytes(const struct measure *m, const ll_field *field, uint32_t i)
 {
     uint64_t key = m->flags & FRAME_KEYS ? frame_padded(sizeof(struct frame_key) + key_size(field)) : 0;
-    if (is_text(field->type))
+    if (is_text(m->type[i]))
         return key + text_bytes(capped(m->size[i], m->text_max));
-    if (field->type == LL_TYPE_NULL)
+    if (m->type[i] == LL_TYPE_NULL)
         return key + (m->flags & FRAME_KEYS ? 0 : text_bytes(0));
-    return key + (has_no_value(field->type) ? 0 : 8);
+    return key + (has_no_value(m->type[i]) ? 0 : 8);
 }
 
 static size_t context_size_of(const struct frame_call *call)
@@ -102,6 +103,14 @@ static void measure_cut(struct measure *m, const struct frame_call *call, uint64
     }
 }
 
+/* Keys that are registered were looked at then, the others are at each call. */
+static uint8_t type_to_write(const struct measure *m, const struct frame_call *call, uint32_t i)
+{
+    bool is_redacted = m->flags & FRAME_KEYS ? redact_has_field(call->redact, &call->fields[i])
+                                             : call->shape->key[i].value.u64 == SITE_FORM_NOTHING;
+    return is_redacted ? (uint8_t)LL_TYPE_SECRET : call->fields[i].type;
+}
+
 static void measure_call(struct measure *m, const struct frame_call *call)
 {
     m->count = call->count < FRAME_FIELDS_MAX ? (uint32_t)call->count : (uint32_t)FRAME_FIELDS_MAX;
@@ -115,9 +124,11 @@ static void measure_call(struct measure *m, const struct frame_call *call)
         m->flags |= FRAME_MESSAGE;
         m->message_size = call->message ? (uint32_t)strnlen(call->message, FRAME_BYTES_MAX) : 0;
     }
-    for (uint32_t i = 0; i < m->count; i++)
-        if (is_text(call->fields[i].type))
+    for (uint32_t i = 0; i < m->count; i++) {
+        m->type[i] = type_to_write(m, call, i);
+        if (is_text(m->type[i]))
             m->size[i] = text_size(&call->fields[i]);
+    }
 }
 
 static char *put_text(char *at, const void *text, uint32_t size)
@@ -135,9 +146,9 @@ static char *put_null(char *at)
     return at + text_bytes(0);
 }
 
-static char *put_key(char *at, const ll_field *field)
+static char *put_key(char *at, const ll_field *field, uint8_t type)
 {
-    struct frame_key key = {field->type, 0, (uint16_t)key_size(field)};
+    struct frame_key key = {type, 0, (uint16_t)key_size(field)};
     memcpy(at, &key, sizeof key);
     if (key.size)
         memcpy(at + sizeof key, field->key, key.size);
@@ -147,12 +158,12 @@ static char *put_key(char *at, const ll_field *field)
 static char *put_field(char *at, const struct measure *m, const ll_field *field, uint32_t i)
 {
     if (m->flags & FRAME_KEYS)
-        at = put_key(at, field);
-    if (is_text(field->type))
+        at = put_key(at, field, m->type[i]);
+    if (is_text(m->type[i]))
         return put_text(at, field->value.pointer, capped(m->size[i], m->text_max));
-    if (field->type == LL_TYPE_NULL)
+    if (m->type[i] == LL_TYPE_NULL)
         return m->flags & FRAME_KEYS ? at : put_null(at);
-    if (has_no_value(field->type))
+    if (has_no_value(m->type[i]))
         return at;
     memcpy(at, &field->value, 8);
     return at + 8;

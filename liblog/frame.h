@@ -77,6 +77,7 @@ struct frame_call {
     const ll_field *fields;
     size_t count;
     const struct frame_context_bytes *context; /* or NULL */
+    const struct redact *redact;               /* for keys that are not registered; or NULL */
     uint64_t ticks;
     uint32_t thread;
 };

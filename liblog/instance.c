@@ -78,11 +78,13 @@ bool instance_look_at_level(ll_site *site)
     return on;
 }
 
-void instance_count_dropped(void)
+void instance_count_dropped(const ll_site *site)
 {
     instance_lock();
-    if (opened)
-        __atomic_fetch_add(&opened->dropped_without_ring, 1, __ATOMIC_RELAXED);
+    bool counts =
+        opened && site->level < RING_LEVELS && (int)site->level >= (int)levels_of(&levels, site->logger);
+    if (counts)
+        ring_file_count_dropped(&opened->writer.file, RING_OVERFLOW, site->level);
     instance_unlock();
 }
 
@@ -220,13 +222,18 @@ static int instance_new(const ll_config *config, struct instance **ret_instance)
         return LL_ENOMEM;
     }
     instance->config = *config;
-    instance->arena = (struct site_arena){.memory = arena, .size = ARENA_BYTES};
+    instance->arena = (struct site_arena){.memory = arena, .size = ARENA_BYTES, .redact = &instance->redact};
     instance->epoch = ++last_epoch;
     pthread_mutex_init(&instance->sites_mutex, NULL);
     sink_init(&instance->writer.log, config->file);
     sink_init(&instance->writer.errors, config->error_file);
     instance->writer.has_errors = *config->error_file != '\0';
     instance->writer.has_kin = *forked_from != '\0';
+    redact_init(&instance->redact, config->redact, NULL);
+    instance->writer.sync = config->sync;
+    instance->writer.log.syncs = instance->writer.errors.syncs = config->sync != LL_SYNC_NEVER;
+    instance->writer.slow_ns =
+        config->block_max_ns > WRITER_SLOW_NS_MIN ? config->block_max_ns : WRITER_SLOW_NS_MIN;
     *ret_instance = instance;
     return LL_OK;
 }
@@ -302,14 +309,21 @@ static void let_go_of_parents(struct instance *parent)
     instance_free(parent);
 }
 
+/* Forked in a signal handler within a call, which goes on in the child with what it has: it may write into
+ * memory that nobody reads, and waits for no writer. */
+static void leave_to_parent(struct instance *parent)
+{
+    ring_file_leave(&parent->writer.file);
+    __atomic_store_n(&parent->writer.stalled, 1, __ATOMIC_RELEASE);
+}
+
 /* The child has no writer and must not touch the parent's rings: it gets a run and rings of its own at its
  * first call; a run of its own also when the log was closed and it opens it by itself. */
 static struct instance *begin_child(void)
 {
     struct instance *parent = opened;
-    if (parent &&
-        caller_is_inside()) /* forked in a signal handler within a call, which goes on with the rings */
-        ring_file_leave(&parent->writer.file);
+    if (parent && caller_is_inside())
+        leave_to_parent(parent);
     if (*run_id)
         memcpy(forked_from, run_id, sizeof forked_from);
     run_id[0] = '\0';
@@ -489,10 +503,27 @@ const char *ll_version(void)
     return LIBLOG_VERSION;
 }
 
+/* Whether recovery would find them: their folder may have been removed. */
+static bool rings_are_in_place(const struct writer *w)
+{
+    struct stat st;
+    return stat(w->ring_path, &st) == 0 && (uint64_t)st.st_dev == w->file.device &&
+           (uint64_t)st.st_ino == w->file.inode;
+}
+
+static uint64_t dropped_in_file(const struct instance *instance, enum ring_reason reason)
+{
+    const uint64_t *count = instance->writer.file.growth->dropped.count[reason];
+    uint64_t dropped = 0;
+    for (int level = 0; level < RING_LEVELS; level++)
+        dropped += __atomic_load_n(&count[level], __ATOMIC_RELAXED);
+    return dropped;
+}
+
 static uint64_t dropped_in_rings(const struct instance *instance)
 {
     const struct ring_file *file = &instance->writer.file;
-    uint64_t dropped = __atomic_load_n(&instance->dropped_without_ring, __ATOMIC_RELAXED);
+    uint64_t dropped = 0;
     uint32_t segments = __atomic_load_n(&file->segment_count, __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < segments; i++)
         for (int depth = 0; depth < RING_FILE_DEPTHS; depth++)
@@ -510,6 +541,11 @@ void ll_health_get_sized(ll_health *ret_health, size_t size)
     if (instance) {
         writer_health(&instance->writer, &health);
         health.dropped = dropped_in_rings(instance);
+        for (int reason = 0; reason < RING_REASONS; reason++)
+            health.dropped += dropped_in_file(instance, (enum ring_reason)reason);
+        health.dropped_disk = dropped_in_file(instance, RING_DISK);
+        if (health.ring == LL_RING_FILE && !rings_are_in_place(&instance->writer))
+            health.ring = LL_RING_MEMORY;
     }
     instance_unlock();
     memset(ret_health, 0, size);

@@ -6,6 +6,7 @@
 #define LIBLOG_INSTANCE_H
 
 #include "levels.h"
+#include "redact.h"
 #include "site.h"
 #include "writer.h"
 
@@ -16,8 +17,8 @@ struct instance {
     ll_config config;
     struct writer writer;
     struct site_arena arena;
-    pthread_mutex_t sites_mutex;   /* the table and the arena; taken with all signals blocked */
-    uint64_t dropped_without_ring; /* atomic */
+    struct redact redact;
+    pthread_mutex_t sites_mutex; /* the table and the arena; taken with all signals blocked */
     uint32_t free_segment[RING_FILE_SEGMENTS_MAX]; /* segments whose thread has ended */
     uint32_t free_count;
     uint32_t taken; /* segments, since threads that had ended were last looked for */
@@ -49,8 +50,8 @@ void instance_unlock(void);
  * Under the life lock. */
 struct instance *instance_after_fork(void);
 
-/* Counts a record of a thread for which there is not even memory to have a ring. */
-void instance_count_dropped(void);
+/* Counts a record, if it was to be logged, for which there is no ring and not even memory to have one. */
+void instance_count_dropped(const ll_site *site);
 
 /* Whether the site's level is on now; renews the site's state. */
 bool instance_look_at_level(ll_site *site);

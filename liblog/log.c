@@ -51,10 +51,19 @@ static inline const struct site_shape *shape_of(struct instance *instance, ll_si
 
 /* --- a full ring ---------------------------------------------------------------------------------------- */
 
-static void count_dropped(struct ring_producer *producer, uint32_t level)
+static unsigned level_of(const ll_site *site)
 {
-    uint64_t *dropped = &producer->ring.control->dropped[level < RING_LEVELS ? level : RING_LEVELS - 1];
-    __atomic_store_n(dropped, *dropped + 1, __ATOMIC_RELAXED);
+    return site->level < RING_LEVELS ? site->level : RING_LEVELS - 1;
+}
+
+/* The counters lie in the ring's file: what was dropped is announced also when the process dies. */
+static void count_dropped(struct instance *instance, struct ring_producer *producer, unsigned level)
+{
+    uint64_t *dropped = &producer->ring.control->dropped[level];
+    if (__atomic_load_n(&instance->writer.stalled, __ATOMIC_RELAXED))
+        ring_file_count_dropped(&instance->writer.file, RING_DISK, level);
+    else
+        __atomic_store_n(dropped, *dropped + 1, __ATOMIC_RELAXED);
 }
 
 static void wait_for_room(struct writer *w, struct ring_producer *producer, uint64_t needed, int64_t left_ns)
@@ -68,27 +77,39 @@ static void wait_for_room(struct writer *w, struct ring_producer *producer, uint
     __atomic_fetch_sub(&w->waiting, 1, __ATOMIC_SEQ_CST);
 }
 
-/* Waits as the configuration says, then packs or counts. Never in a signal handler, nor while the log cannot
- * be written. */
+/* How long a call may go on waiting for room, from now on: not at all while the log cannot be written. */
+static int64_t may_wait_ns(struct instance *instance, int64_t end_ns)
+{
+    if (instance->config.overflow == LL_OVERFLOW_DROP || writer_is_stalled(&instance->writer))
+        return 0;
+    return instance->config.overflow == LL_OVERFLOW_SYNC ? INT64_MAX : end_ns - os_monotonic_ns();
+}
+
+/* Waits as the configuration says, then packs or counts. Never in a handler that interrupted a call. */
 static __attribute__((noinline)) void pack_into_full(struct instance *instance,
                                                      struct ring_producer *producer, struct frame_call *call,
                                                      uint64_t needed, bool may_wait)
 {
     struct writer *w = &instance->writer;
     int64_t end = os_monotonic_ns() + instance->config.block_max_ns;
-    may_wait = may_wait && instance->config.overflow == LL_OVERFLOW_BLOCK;
-    for (;;) {
-        int64_t left =
-            may_wait && !__atomic_load_n(&w->stalled, __ATOMIC_ACQUIRE) ? end - os_monotonic_ns() : 0;
-        if (left <= 0)
-            break;
+    for (int64_t left; (left = may_wait ? may_wait_ns(instance, end) : 0) > 0;) {
         wait_for_room(w, producer, needed, left);
         call->ticks = ticks_stamp();
         if (frame_pack(producer, call, &needed) == 0)
             return;
     }
-    count_dropped(producer, call->site->level);
+    count_dropped(instance, producer, level_of(call->site));
     writer_poke(w, true);
+}
+
+/* LOG_SYNC=error: the call returns when the disk has the record, or cannot have it in time. In a handler that
+ * interrupted a call it only asks for it. */
+static __attribute__((noinline)) void wait_for_disk(struct instance *instance, const ll_site *site,
+                                                    uint32_t depth)
+{
+    int64_t timeout_ns = depth == 0 ? instance->config.block_max_ns : 0;
+    if (site->level >= LL_LEVEL_ERROR && writer_wait_synced(&instance->writer, ticks_stamp(), timeout_ns))
+        __atomic_fetch_add(&instance->writer.unsynced, 1, __ATOMIC_RELAXED);
 }
 
 /* --- the call ------------------------------------------------------------------------------------------- */
@@ -104,10 +125,14 @@ static inline const struct frame_context_bytes *context_of(const struct caller *
     return request ? &request->packed : NULL;
 }
 
-static inline void poke(struct writer *writer, const ll_site *site, struct ring_producer *producer)
+static inline void after_call(struct caller *caller, const ll_site *site, uint32_t depth)
 {
+    struct writer *writer = &caller->instance->writer;
     if (__builtin_expect(writer_sleeps(writer), 0))
-        writer_poke(writer, site->level >= LL_LEVEL_ERROR || ring_producer_is_half_full(producer));
+        writer_poke(writer,
+                    site->level >= LL_LEVEL_ERROR || ring_producer_is_half_full(&caller->producer[depth]));
+    if (__builtin_expect(caller->errors_wait, 0))
+        wait_for_disk(caller->instance, site, depth);
 }
 
 static void write_within(struct caller *caller, struct instance *instance, uint32_t depth, ll_site *site,
@@ -119,10 +144,11 @@ static void write_within(struct caller *caller, struct instance *instance, uint3
     call->site = site;
     call->shape = shape_of(instance, site, literal, call->fields, flags & LL_KEYS_DYNAMIC ? 0 : call->count);
     call->context = context_of(caller);
+    call->redact = &instance->redact;
     call->thread = caller->thread;
     if (frame_pack(producer, call, &needed) != 0)
         pack_into_full(instance, producer, call, needed, depth == 0);
-    poke(&instance->writer, site, producer);
+    after_call(caller, site, depth);
 }
 
 /* Any call: a thread's first, a site's first, with keys of its own, in a handler, with a full ring. */
@@ -132,7 +158,7 @@ write_any(ll_site *site, unsigned flags, const char *message, const ll_field *fi
     struct frame_call call = {.message = message, .fields = fields, .count = count, .ticks = ticks_stamp()};
     struct caller *caller = caller_mine();
     if (!caller) {
-        instance_count_dropped();
+        instance_count_dropped(site);
         return;
     }
     struct caller_call mine;
@@ -141,8 +167,8 @@ write_any(ll_site *site, unsigned flags, const char *message, const ll_field *fi
     bool on = instance && instance_site_is_on(site);
     if (on && depth < RING_FILE_DEPTHS)
         write_within(caller, instance, depth, site, flags, &call);
-    else if (on)
-        __atomic_fetch_add(&instance->dropped_without_ring, 1, __ATOMIC_RELAXED);
+    else if (on || caller->has_no_rings)
+        instance_count_dropped(site);
     caller_leave(caller, &mine, depth);
 }
 
@@ -172,7 +198,7 @@ CALLER_ON_STACK void ll_write_at(ll_site *site, unsigned flags, const char *mess
         caller_enter_outermost(caller, &mine);
         written = write_usual(caller, site, message, fields, count, ticks);
         if (__builtin_expect(written, 1))
-            poke(&caller->instance->writer, site, &caller->producer[0]);
+            after_call(caller, site, 0);
         caller_leave_outermost(caller);
     }
     if (__builtin_expect(!written, 0))

@@ -16,6 +16,34 @@
 
 enum { NEW_FILE_SECONDS_MAX = 60 };
 
+/* --- the dead run's statistics -------------------------------------------------------------------------- */
+
+struct counting {
+    struct stats stats;
+    struct stats_file file;
+    int fd; /* -1: it has none */
+};
+
+/* They go on from where its last block has left them. */
+static void counting_begin(struct counting *counting, struct drain *drain, const struct folder *folder)
+{
+    counting->fd = stats_folder_load(folder, drain->file->identity->run_id, &counting->file);
+    if (counting->fd < 0)
+        return;
+    stats_begin(&counting->stats, &counting->file, drain->next_seq);
+    drain->stats = &counting->stats;
+}
+
+static void counting_end(struct counting *counting, struct drain *drain)
+{
+    drain->stats = NULL;
+    if (counting->fd < 0)
+        return;
+    stats_end(&counting->stats);
+    stats_file_release(&counting->file);
+    close(counting->fd);
+}
+
 /* --- was the block written? ----------------------------------------------------------------------------- */
 
 static int open_if_target(const char *path, int flags, const struct ring_target *target)
@@ -184,13 +212,17 @@ static bool complete(struct drain *drain, struct pending *p)
     return true;
 }
 
-static int settle_fragment(struct ring_file *file, struct pending *p, struct sink *log, struct sink *errors)
+static int settle_fragment(struct ring_file *file, struct pending *p, const struct folder *folder,
+                           struct sink *log, struct sink *errors)
 {
     struct drain drain;
+    struct counting counting;
     int error = drain_init(&drain, file, log, errors);
     if (error)
         return error;
+    counting_begin(&counting, &drain, folder);
     bool completed = complete(&drain, p);
+    counting_end(&counting, &drain);
     drain_release(&drain);
     if (completed)
         return LL_OK;
@@ -205,11 +237,11 @@ static int settle_fragment(struct ring_file *file, struct pending *p, struct sin
  * or, when the block cannot be made again as it was, cut off. Missing: copies that came before it are taken
  * back, for both are made again.
  */
-static int settle_found(struct ring_file *file, struct pending *p, enum block_state state, struct sink *log,
-                        struct sink *errors)
+static int settle_found(struct ring_file *file, struct pending *p, enum block_state state,
+                        const struct folder *folder, struct sink *log, struct sink *errors)
 {
     if (state == BLOCK_FRAGMENT)
-        return settle_fragment(file, p, log, errors);
+        return settle_fragment(file, p, folder, log, errors);
     if (state == BLOCK_WHOLE)
         ring_file_commit(file);
     else if (p->errors_fd >= 0)
@@ -217,7 +249,8 @@ static int settle_found(struct ring_file *file, struct pending *p, enum block_st
     return LL_OK;
 }
 
-static int settle_pending(struct ring_file *file, struct sink *log, struct sink *errors)
+static int settle_pending(struct ring_file *file, const struct folder *folder, struct sink *log,
+                          struct sink *errors)
 {
     const struct ring_note *note = ring_file_pending(file);
     int _cleanup_close_ log_fd = -1;
@@ -230,7 +263,7 @@ static int settle_pending(struct ring_file *file, struct sink *log, struct sink 
     pending.log_fd = log_fd;
     if (errors && look_at(errors->path, &note->target[1], run_id, &errors_fd) != BLOCK_MISSING)
         pending.errors_fd = errors_fd;
-    return settle_found(file, &pending, state, log, errors);
+    return settle_found(file, &pending, state, folder, log, errors);
 }
 
 /* --- one ring ------------------------------------------------------------------------------------------- */
@@ -240,26 +273,11 @@ static int write_rest(struct drain *drain)
     int error = 0;
     while (!error && drain_fill(drain, UINT64_MAX) > 0)
         error = drain_write(drain);
-    if (error || drain->file->progress->closed[ring_file_parity(drain->file)])
-        return error;
-    drain_close(drain, DRAIN_RECOVERED);
-    return drain_write(drain);
-}
-
-/* With the dead run's statistics, where it has any: they go on from where its last block has left them. */
-static int write_counted(struct drain *drain, const struct folder *folder)
-{
-    struct stats stats;
-    struct stats_file file;
-    int _cleanup_close_ fd = stats_folder_load(folder, drain->file->identity->run_id, &file);
-    if (fd < 0)
-        return write_rest(drain);
-    stats_begin(&stats, &file, drain->next_seq);
-    drain->stats = &stats;
-    int error = write_rest(drain);
-    drain->stats = NULL;
-    stats_end(&stats);
-    stats_file_release(&file);
+    if (!error && !drain->file->progress->closed[ring_file_parity(drain->file)]) {
+        drain_close(drain, DRAIN_RECOVERED);
+        error = drain_write(drain);
+    }
+    drain_let_go(drain);
     return error;
 }
 
@@ -270,8 +288,10 @@ static int finish_ring(struct ring_file *file, const struct folder *folder, stru
     int error = drain_init(&drain, file, log, errors);
     if (error)
         return error;
-    error = write_counted(&drain, folder) ? LL_EIO : LL_OK;
-    drain_let_go(&drain);
+    struct counting counting;
+    counting_begin(&counting, &drain, folder);
+    error = write_rest(&drain) ? LL_EIO : LL_OK;
+    counting_end(&counting, &drain);
     recovered->records += drain.counters.records;
     recovered->lost_bytes += drain.counters.lost_bytes;
     drain_release(&drain);
@@ -302,7 +322,7 @@ static struct finding examine(int fd, const struct folder *folder, struct sink *
     if (finding.error)
         return finding;
     if (step == STEP_SETTLE)
-        finding.error = settle_pending(&file, log, errors);
+        finding.error = settle_pending(&file, folder, log, errors);
     if (step == STEP_FINISH)
         finding.error = finish_ring(&file, folder, log, errors, recovered);
     finding.reason = "the log cannot be written";

@@ -84,6 +84,14 @@ struct ring_note {
     uint32_t closing; /* enum drain_closing */
 };
 
+/* Why records were left out. The numbers stand in ring files, so they never change. */
+enum ring_reason { RING_OVERFLOW, RING_DISK, RING_RATE, RING_SAMPLE, RING_REASONS };
+
+/* What was left out, by reason and level, but for what a ring itself counts (its own overflow). */
+struct ring_dropped {
+    uint64_t count[RING_REASONS][RING_LEVELS];
+};
+
 struct ring_progress {
     uint64_t generation;
     uint64_t next_seq[2];
@@ -91,11 +99,13 @@ struct ring_progress {
     struct ticks_anchor anchor[2];
     uint64_t anchor_version; /* anchor[anchor_version & 1] holds */
     struct ring_note note;
+    struct ring_dropped announced[2]; /* of growth.dropped, told in a record; two values, as of a tail */
 };
 
 struct ring_growth {
     uint32_t sites_used; /* bytes */
     uint32_t segments;
+    struct ring_dropped dropped; /* counted by callers, atomic */
 };
 
 /* One thread's rings as mapped (or, of a dead process, as copied). */
@@ -156,6 +166,12 @@ void ring_file_commit(struct ring_file *file);
 
 /* The note of a write that was under way, or NULL. */
 const struct ring_note *ring_file_pending(const struct ring_file *file);
+
+/* Counts a record that was left out. Any thread, also in a signal handler. */
+static inline void ring_file_count_dropped(struct ring_file *file, enum ring_reason reason, unsigned level)
+{
+    __atomic_fetch_add(&file->growth->dropped.count[reason][level], 1, __ATOMIC_RELAXED);
+}
 
 /* A change of the anchor, seen whole by whoever reads after a death. */
 void ring_file_set_anchor(struct ring_file *file, const struct ticks_anchor *anchor);

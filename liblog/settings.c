@@ -4,6 +4,7 @@
 #include "liblog/base/number.h"
 #include "liblog/base/os.h"
 #include "problem.h"
+#include "redact.h"
 #include "ring_file.h"
 
 #include <stdio.h>
@@ -71,11 +72,32 @@ static int take_block_max(const char *name, const char *value, ll_config *config
     return LL_OK;
 }
 
+/* The place of a word among `count`, or -1. */
+static int one_of(const char *value, const char *const *words, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(value, words[i]) == 0)
+            return i;
+    return -1;
+}
+
 static int take_overflow(const char *name, const char *value, ll_config *config, ll_problem *problem)
 {
-    if (strcmp(value, "block") && strcmp(value, "drop"))
-        return refuse(problem, name, value, "block or drop (sync is not in this version)");
-    config->overflow = strcmp(value, "drop") == 0 ? LL_OVERFLOW_DROP : LL_OVERFLOW_BLOCK;
+    static const char *const words[] = {"block", "drop", "sync"};
+    int index = one_of(value, words, 3);
+    if (index < 0)
+        return refuse(problem, name, value, "block, drop or sync");
+    config->overflow = (ll_overflow)index;
+    return LL_OK;
+}
+
+static int take_sync(const char *name, const char *value, ll_config *config, ll_problem *problem)
+{
+    static const char *const words[] = {"never", "interval", "error"};
+    int index = one_of(value, words, 3);
+    if (index < 0)
+        return refuse(problem, name, value, "never, interval or error");
+    config->sync = (ll_sync)index;
     return LL_OK;
 }
 
@@ -102,8 +124,7 @@ static int refuse_later(ll_problem *problem)
     static const struct {
         const char *name, *only;
     } later[] = {
-        {"LOG_FORMAT", "json"}, {"LOG_ROTATE", "external"}, {"LOG_SYNC", "never"},
-        {"LOG_REDACT", ""},     {"LOG_RATE_LIMIT", ""},     {"LOG_SAMPLE", ""},
+        {"LOG_FORMAT", "json"}, {"LOG_ROTATE", "external"}, {"LOG_RATE_LIMIT", ""}, {"LOG_SAMPLE", ""},
         {"LOG_COMPRESS", ""},   {"LOG_MAX_SIZE", ""},       {"LOG_MAX_FILES", ""},
     };
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
@@ -137,6 +158,10 @@ static int take_variable(const char *name, const char *value, ll_config *config,
         return take_block_max(name, value, config, problem);
     if (strcmp(name, "LOG_OVERFLOW") == 0)
         return take_overflow(name, value, config, problem);
+    if (strcmp(name, "LOG_SYNC") == 0)
+        return take_sync(name, value, config, problem);
+    if (strcmp(name, "LOG_REDACT") == 0)
+        return take_text(name, value, config->redact, sizeof config->redact, problem);
     if (strcmp(name, "LOG_SOURCE") == 0)
         return take_source(name, value, config, problem);
     if (strcmp(name, "LOG_STATS") == 0)
@@ -149,7 +174,7 @@ int ll_config_from_env_sized(ll_config *ret_config, size_t size, ll_problem *ret
     static const char *const names[] = {"LOG_LEVEL",     "LOG_FILE",     "LOG_ERROR_FILE", "LOG_SERVICE",
                                         "APP_ENV",       "LOG_RUN_ID",   "LOG_RING_DIR",   "LOG_RING_SIZE",
                                         "LOG_BLOCK_MAX", "LOG_OVERFLOW", "LOG_SOURCE",     "LOG_MARKS",
-                                        "LOG_STATS"};
+                                        "LOG_STATS",     "LOG_SYNC",     "LOG_REDACT"};
     ll_config config;
     ll_config_init(&config);
     int error = refuse_later(ret_problem);
@@ -182,6 +207,7 @@ static int check_texts(const ll_config *config, ll_problem *problem)
         {"APP_ENV", config->environment, sizeof config->environment},
         {"LOG_RUN_ID", config->parent_run_id, sizeof config->parent_run_id},
         {"LOG_RING_DIR", config->ring_dir, sizeof config->ring_dir},
+        {"LOG_REDACT", config->redact, sizeof config->redact},
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (!memchr(texts[i].text, '\0', texts[i].size))
@@ -200,20 +226,26 @@ static int check_numbers(const ll_config *config, ll_problem *problem)
     if (config->block_max_ns < 0 || config->block_max_ns > block_ns_max)
         return problem_set(problem, LL_EINVAL, "LOG_BLOCK_MAX is %lld ns; use 0s to 60s",
                            (long long)config->block_max_ns);
-    if (config->overflow != LL_OVERFLOW_BLOCK && config->overflow != LL_OVERFLOW_DROP)
-        return problem_set(problem, LL_EINVAL, "LOG_OVERFLOW is %d; use block or drop",
+    if ((int)config->overflow < 0 || config->overflow > LL_OVERFLOW_SYNC)
+        return problem_set(problem, LL_EINVAL, "LOG_OVERFLOW is %d; use block, drop or sync",
                            (int)config->overflow);
+    if ((int)config->sync < 0 || config->sync > LL_SYNC_ERROR)
+        return problem_set(problem, LL_EINVAL, "LOG_SYNC is %d; use never, interval or error",
+                           (int)config->sync);
     return LL_OK;
 }
 
 int settings_check(ll_config *config, ll_problem *problem)
 {
     struct levels levels;
+    struct redact redact;
     int error = check_texts(config, problem);
     if (!error)
         error = check_numbers(config, problem);
     if (!error)
         error = levels_parse(&levels, config->level, problem);
+    if (!error)
+        error = redact_init(&redact, config->redact, problem);
     if (error)
         return error;
     if (!*config->file)

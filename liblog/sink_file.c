@@ -27,9 +27,36 @@ static bool is_ours(const struct sink *sink, struct stat *ret_stat)
            (uint64_t)ret_stat->st_ino == sink->inode;
 }
 
+static int sync_folder(const char *path)
+{
+    char folder[LL_PATH_SIZE];
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error = fd < 0 || fsync(fd) ? -errno : 0;
+    if (fd >= 0)
+        close(fd);
+    return error;
+}
+
+int sink_sync(struct sink *sink)
+{
+    struct stat st;
+    if (sink->is_stream || !sink->dirty || !is_ours(sink, &st))
+        return 0;
+    if (fdatasync(sink->fd))
+        return -errno;
+    sink->dirty = false;
+    int error = sink->unnamed ? sync_folder(sink->path) : 0;
+    sink->unnamed &= error != 0;
+    return error;
+}
+
 void sink_release(struct sink *sink)
 {
     struct stat st;
+    if (sink->syncs)
+        sink_sync(sink);
     if (!sink->is_stream && is_ours(sink, &st))
         close(sink->fd);
     sink->fd = -1;
@@ -47,6 +74,7 @@ static int sink_open(struct sink *sink)
         return -EINVAL; /* a FIFO or device put at the path would hold the writer up */
     }
     sink->fd = fd;
+    sink->unnamed = true;
     sink->device = (uint64_t)st.st_dev;
     sink->inode = (uint64_t)st.st_ino;
     return 0;
@@ -140,6 +168,7 @@ int sink_write(struct sink *sink, struct slice block, const struct ring_target *
         else if (n == 0 || errno != EINTR)
             error = n < 0 ? -errno : -EIO;
     }
+    sink->dirty = true;
     sink->last_errno = -error;
     sink->end = target->offset + sink->sent;
     if (!error)

@@ -25,6 +25,9 @@ struct sink {
     int fd;
     bool is_stream;
     bool reopen;  /* asked for by ll_reopen; atomic */
+    bool syncs;   /* what was written is synced before the file is closed */
+    bool dirty;   /* written to since it was synced */
+    bool unnamed; /* opened since its folder was synced: a power cut may take a new file's name away */
     size_t sent;  /* of the block whose write failed: so much of it is out already */
     uint64_t end; /* of a file: where it ended after the last write */
     uint64_t device, inode;
@@ -53,6 +56,9 @@ bool sink_goes_on(struct sink *sink);
 /* Gives up a block whose write failed: its last `torn` bytes of those sent are cut off, if they are the
  * file's end. */
 void sink_give_up(struct sink *sink, size_t torn);
+
+/* What was written is on the disk, as far as the disk tells the truth. 0 or a negative errno. */
+int sink_sync(struct sink *sink);
 
 /* After a write: whether the block stays. False when the file had been removed by then: it is to be written
  * again. */

@@ -71,11 +71,12 @@ static uint8_t registered_type(const ll_field *field)
 }
 
 static void put_entry(char *out, const struct site_entry *entry, const ll_site *site, const char *message,
-                      const ll_field *fields)
+                      const ll_field *fields, const struct redact *redact)
 {
     char *at = put(out, entry, sizeof *entry);
     for (size_t i = 0; i < entry->key_count; i++) {
-        struct site_key key = {registered_type(&fields[i]), 0,
+        bool is_redacted = redact_has_field(redact, &fields[i]);
+        struct site_key key = {is_redacted ? (uint8_t)LL_TYPE_SECRET : registered_type(&fields[i]), 0,
                                (uint16_t)bounded_size(fields[i].key, SITE_KEY_BYTES_MAX)};
         at = put(at, &key, sizeof key);
     }
@@ -101,15 +102,15 @@ static enum site_form form_of(unsigned type)
     return site_is_one_of(SITE_TEXT_TYPES, type) ? SITE_FORM_TEXT : SITE_FORM_NOTHING;
 }
 
-static ll_field shape_key(const ll_field *field)
+static ll_field shape_key(const ll_field *field, const struct redact *redact)
 {
     ll_field key = ll_field_make_(field->key, field->flags, registered_type(field), 0);
-    key.value.u64 = form_of(key.type);
+    key.value.u64 = redact_has_field(redact, field) ? SITE_FORM_NOTHING : form_of(key.type);
     return key;
 }
 
 static void shape_fill(struct site_shape *shape, uint32_t at, const struct site_entry *entry,
-                       const char *message, const ll_field *fields)
+                       const char *message, const ll_field *fields, const struct redact *redact)
 {
     size_t count = entry->key_count;
     shape->entry = at;
@@ -117,7 +118,7 @@ static void shape_fill(struct site_shape *shape, uint32_t at, const struct site_
     shape->key_count = entry->key_count;
     shape->message = message;
     for (size_t i = 0; i < count; i++)
-        shape->key[i] = shape_key(&fields[i]);
+        shape->key[i] = shape_key(&fields[i], redact);
 }
 
 const struct site_shape *site_register(struct ring_file *file, struct site_arena *arena, const ll_site *site,
@@ -133,9 +134,9 @@ const struct site_shape *site_register(struct ring_file *file, struct site_arena
     struct site_shape *shape = arena_shape(arena, count);
     if (!shape)
         return NULL;
-    put_entry(file->sites + used, &entry, site, message, fields);
+    put_entry(file->sites + used, &entry, site, message, fields, arena->redact);
     __atomic_store_n(&file->growth->sites_used, used + entry.size, __ATOMIC_RELEASE);
-    shape_fill(shape, used, &entry, message, fields);
+    shape_fill(shape, used, &entry, message, fields, arena->redact);
     return shape;
 }
 

@@ -12,6 +12,7 @@
 #define LIBLOG_SITE_H
 
 #include "liblog/base/slice.h"
+#include "redact.h"
 #include "ring_file.h"
 
 #include <liblog/log.h>
@@ -55,7 +56,7 @@ static inline bool site_is_one_of(unsigned types, unsigned type)
     return type < 32 && types >> type & 1;
 }
 
-/* How a value stands in a frame. */
+/* How a value stands in a frame. That of a redacted key does not, whatever its type. */
 enum site_form { SITE_FORM_WORD, SITE_FORM_TEXT, SITE_FORM_NOTHING };
 
 /*
@@ -71,10 +72,11 @@ struct site_shape {
     ll_field key[];
 };
 
-/* Memory for shapes, given out and never taken back. */
+/* Memory for shapes, given out and never taken back; and whose values are never copied (or NULL). */
 struct site_arena {
     char *memory;
     size_t size, used;
+    const struct redact *redact;
 };
 
 /*

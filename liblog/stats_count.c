@@ -72,20 +72,26 @@ static void make_sound(struct stats *stats)
         stats->row[i].name_copy &= 1;
 }
 
-void stats_begin(struct stats *stats, struct stats_file *file, uint64_t next_seq)
+void stats_again(struct stats *stats)
 {
-    const struct stats_layout *at = file->at;
-    *stats = (struct stats){.file = file, .current = stats_choose(at->open, next_seq)};
-    pthread_mutex_init(&stats->mutex, NULL);
+    const struct stats_layout *at = stats->file->at;
+    memset(stats->count, 0, sizeof stats->count);
     stats->open = at->open[stats->current];
     memcpy(stats->row, at->rows[stats->open.rows_copy & 1], sizeof stats->row);
     make_sound(stats);
-    if (next_seq > stats->open.next_seq && stats->open.next_seq)
-        stats->open.uncounted += next_seq - stats->open.next_seq;
     stats->second_ns = (int64_t)stats->open.second.time * STATS_SECOND_NS;
     index_rows(stats);
     hold_rows(stats);
     hold(stats);
+}
+
+void stats_begin(struct stats *stats, struct stats_file *file, uint64_t next_seq)
+{
+    *stats = (struct stats){.file = file, .current = stats_choose(file->at->open, next_seq)};
+    pthread_mutex_init(&stats->mutex, NULL);
+    stats_again(stats);
+    if (next_seq > stats->open.next_seq && stats->open.next_seq)
+        stats->open.uncounted += next_seq - stats->open.next_seq;
 }
 
 void stats_end(struct stats *stats)

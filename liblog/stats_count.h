@@ -57,6 +57,9 @@ struct stats_error {
 void stats_begin(struct stats *stats, struct stats_file *file, uint64_t next_seq);
 void stats_end(struct stats *stats);
 
+/* Forgets what was counted since the last commit: its records are counted once more. */
+void stats_again(struct stats *stats);
+
 void stats_next_second(struct stats *stats, int64_t unix_ns);
 
 /* Counts a record. True when it is an error, of which stats_error is to be told too. */

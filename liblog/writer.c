@@ -4,6 +4,7 @@
 #include "recover.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,10 +36,12 @@ static int lock_log(struct writer *w)
     if (!has_rings_in_file(w) || w->robust.held[WORD_LOCK])
         return 0;
     int taken = os_robust_lock(&w->robust, WORD_LOCK, WRITER_LOCK_NS_MAX);
-    int error = taken == 1 ? recover_others(w) : taken;
-    if (error < 0 && taken >= 0)
+    if (taken < 0)
+        return -EBUSY;
+    int error = taken == 1 ? recover_others(w) : 0;
+    if (error)
         os_robust_abandon(&w->robust, WORD_LOCK);
-    return error < 0 ? error : 0;
+    return error;
 }
 
 /* A block of which a part is in the file keeps the lock, so that nobody writes behind it, as long as nobody
@@ -91,15 +94,15 @@ static void leave_log(struct writer *w)
         os_robust_abandon(&w->robust, WORD_LOCK);
 }
 
-/* --- one pass ------------------------------------------------------------------------------------------- */
+/* --- how it is doing ------------------------------------------------------------------------------------ */
 
 static void publish_health(struct writer *w)
 {
     w->health.records = w->drain.counters.records;
     w->health.bytes = w->drain.counters.bytes;
     w->health.truncated = w->drain.counters.truncated;
+    w->health.copies_left_out = w->drain.counters.copies_left_out;
     w->health.reopens = w->log.reopens;
-    w->health.stalled = w->stalled;
     pthread_mutex_lock(&w->health_mutex);
     w->published = w->health;
     pthread_mutex_unlock(&w->health_mutex);
@@ -110,31 +113,84 @@ void writer_health(struct writer *w, ll_health *ret_health)
     pthread_mutex_lock(&w->health_mutex);
     *ret_health = w->published;
     pthread_mutex_unlock(&w->health_mutex);
+    ret_health->stalled = writer_is_stalled(w);
+    ret_health->write_errno = __atomic_load_n(&w->stall_errno, __ATOMIC_RELAXED);
+    ret_health->stalls = __atomic_load_n(&w->stalls, __ATOMIC_RELAXED);
+    ret_health->unsynced = __atomic_load_n(&w->unsynced, __ATOMIC_RELAXED);
 }
 
-/* The library's only words of its own: once when the log cannot be written, so that somebody learns of it. */
-static void tell_stall(struct writer *w, int error)
+/* --- the log cannot be written -------------------------------------------------------------------------- */
+
+static const char *stall_words(int error)
+{
+    switch (error) {
+    case EBUSY:
+        return "another process holds its lock";
+    case ETIMEDOUT:
+        return "a write to it does not return";
+    case EINVAL:
+        return "what is there is no file";
+    default:
+        return strerror(error);
+    }
+}
+
+/* The library's only words of its own: once for each stall and no more than one a minute, so that somebody
+ * learns of it. A stderr that takes nothing holds nobody up. */
+static void tell(struct writer *w, int error)
 {
     char text[LL_PATH_SIZE + 256];
-    w->health.write_errors++;
-    w->health.write_errno = -error;
-    __atomic_store_n(&w->stalled, 1, __ATOMIC_RELEASE);
-    if (w->told || w->log.is_stream)
+    struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+    int64_t now = os_monotonic_ns(), before = __atomic_load_n(&w->told_at_ns, __ATOMIC_RELAXED);
+    if (w->log.is_stream || (before && now - before < WRITER_TELL_NS) || poll(&room, 1, 0) != 1)
         return;
-    w->told = true;
+    __atomic_store_n(&w->told_at_ns, now, __ATOMIC_RELAXED);
     int size = snprintf(text, sizeof text,
                         "liblog: %s cannot be written (%s); records wait in memory, writing is tried again\n",
-                        w->log.path, strerror(-error));
+                        w->log.path, stall_words(error));
     if (write(STDERR_FILENO, text, (size_t)size) < 0)
         return;
 }
 
-static void stall_ended(struct writer *w)
+/* Also called within a log call, which stands between a failure and the look at errno. */
+static void stall_begins(struct writer *w, int error)
 {
-    w->told = false;
-    w->health.write_errno = 0;
-    __atomic_store_n(&w->stalled, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&w->stall_errno, error, __ATOMIC_RELAXED);
+    if (__atomic_exchange_n(&w->stalled, 1, __ATOMIC_SEQ_CST))
+        return;
+    int errno_before = errno;
+    __atomic_fetch_add(&w->stalls, 1, __ATOMIC_RELAXED);
+    tell(w, error);
+    errno = errno_before;
 }
+
+static void stall_ends(struct writer *w)
+{
+    __atomic_store_n(&w->stall_errno, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&w->stalled, 0, __ATOMIC_SEQ_CST);
+}
+
+/* Whichever comes later, the end of the block or the look at it, ends a stall that is none. */
+bool writer_is_stalled(struct writer *w)
+{
+    int64_t since = __atomic_load_n(&w->busy_since_ns, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&w->stalled, __ATOMIC_ACQUIRE))
+        return true;
+    if (since == 0 || os_monotonic_ns() - since < w->slow_ns)
+        return false;
+    stall_begins(w, ETIMEDOUT);
+    if (__atomic_load_n(&w->busy_since_ns, __ATOMIC_SEQ_CST) == since)
+        return true;
+    stall_ends(w);
+    return false;
+}
+
+static void set_busy(struct writer *w, bool busy)
+{
+    __atomic_store_n(&w->busy_since_ns, busy ? os_monotonic_ns() : 0, __ATOMIC_SEQ_CST);
+}
+
+/* --- one pass ------------------------------------------------------------------------------------------- */
 
 static void wake_waiting(struct writer *w)
 {
@@ -143,20 +199,25 @@ static void wake_waiting(struct writer *w)
         os_futex_wake(&w->freed, INT32_MAX, false);
 }
 
+/* The wait for the lock has an end of its own, and is no slow disk. */
 static int write_block(struct writer *w)
 {
+    set_busy(w, false);
     int error = lock_log(w);
     if (!error) {
+        set_busy(w, true);
         error = drain_write(&w->drain);
         unlock_log(w);
+        set_busy(w, false);
     }
     if (error) {
-        tell_stall(w, error);
+        w->health.write_errors++;
+        stall_begins(w, -error);
         publish_health(w);
         return error;
     }
-    if (w->stalled)
-        stall_ended(w);
+    if (__atomic_load_n(&w->stalled, __ATOMIC_SEQ_CST))
+        stall_ends(w);
     wake_waiting(w);
     return 0;
 }
@@ -173,22 +234,63 @@ static void anchor_clock(struct writer *w)
         stats_unlock(w->drain.stats);
 }
 
+/* How long until what was written is to be synced; -1: nothing is. */
+static int64_t sync_due_in(const struct writer *w)
+{
+    if (w->sync != LL_SYNC_INTERVAL || !(w->log.dirty || w->errors.dirty))
+        return -1;
+    int64_t left = w->synced_at_ns + WRITER_SYNC_NS - os_monotonic_ns();
+    return left > 0 ? left : 0;
+}
+
+static void sync_log(struct writer *w, uint64_t cut)
+{
+    int error = sink_sync(&w->log);
+    if (w->has_errors && !error)
+        error = sink_sync(&w->errors);
+    w->synced_at_ns = os_monotonic_ns();
+    w->health.write_errors += error != 0;
+    __atomic_store_n(error ? &w->sync_failed : &w->synced, cut, __ATOMIC_RELEASE);
+}
+
+/* Whoever wants a sync has published before he said so, so his record is in the pass that begins here. */
+static bool begin_pass(struct writer *w)
+{
+    anchor_clock(w);
+    return __atomic_exchange_n(&w->sync_wanted, 0, __ATOMIC_SEQ_CST);
+}
+
+static void end_pass(struct writer *w, uint64_t cut, bool sync_wanted)
+{
+    if (sync_wanted || sync_due_in(w) == 0)
+        sync_log(w, cut);
+    __atomic_store_n(&w->passed, cut, __ATOMIC_RELEASE);
+    __atomic_fetch_add(&w->passes, 1, __ATOMIC_RELEASE);
+    os_futex_wake(&w->passes, INT32_MAX, false);
+}
+
+static uint32_t fill_block(struct writer *w, uint64_t cut)
+{
+    set_busy(w, true);
+    uint32_t records = drain_fill(&w->drain, cut);
+    set_busy(w, false);
+    return records;
+}
+
 /* Writes all that was published before the cut. Returns the number of records, or a negative errno. */
 static int64_t pass(struct writer *w)
 {
     uint64_t before = w->drain.counters.records;
-    anchor_clock(w);
+    bool sync_wanted = begin_pass(w);
     uint64_t cut = ticks_now(ticks_use_counter());
-    while (drain_fill(&w->drain, cut) > 0) {
+    while (fill_block(w, cut) > 0) {
         int error = write_block(w);
         if (error)
             return error;
     }
     if (w->drain.counters.records != before)
         publish_health(w);
-    __atomic_store_n(&w->passed, cut, __ATOMIC_RELEASE);
-    __atomic_fetch_add(&w->passes, 1, __ATOMIC_RELEASE);
-    os_futex_wake(&w->passes, INT32_MAX, false);
+    end_pass(w, cut, sync_wanted);
     return (int64_t)(w->drain.counters.records - before);
 }
 
@@ -202,7 +304,8 @@ static void sleep_in(struct writer *w, enum writer_state state, int64_t timeout_
     if (state == WRITER_ASLEEP)
         os_barrier();
     bool must_not = __atomic_load_n(&w->stop, __ATOMIC_SEQ_CST) ||
-                    (state == WRITER_ASLEEP && timeout_ns < 0 && drain_is_behind(&w->drain));
+                    __atomic_load_n(&w->sync_wanted, __ATOMIC_SEQ_CST) ||
+                    (state == WRITER_ASLEEP && drain_is_behind(&w->drain));
     if (!must_not)
         os_futex_wait(&w->state, state, timeout_ns, false);
     __atomic_store_n(&w->state, WRITER_AWAKE, __ATOMIC_SEQ_CST);
@@ -224,7 +327,7 @@ static void sleep_after(struct writer *w, int64_t result, int64_t *idle_since_ns
     else if (!is_idle || !w->barrier)
         sleep_in(w, WRITER_NAP, WRITER_NAP_NS);
     else
-        sleep_in(w, WRITER_ASLEEP, -1);
+        sleep_in(w, WRITER_ASLEEP, sync_due_in(w));
 }
 
 /* --- the thread ----------------------------------------------------------------------------------------- */
@@ -268,6 +371,8 @@ static void finish(struct writer *w)
         look_after_kin(w);
     if (result >= 0)
         write_close_mark(w);
+    if (w->sync != LL_SYNC_NEVER)
+        sync_log(w, w->passed);
     w->left_behind = result < 0 || w->drain.block.size > 0;
     if (has_rings_in_file(w) && !w->left_behind)
         unlink(w->ring_path);
@@ -357,4 +462,24 @@ int writer_wait(struct writer *w, uint64_t ticks, int64_t timeout_ns)
         writer_poke(w, true);
         os_futex_wait(&w->passes, passes, left < WRITER_NAP_NS ? left : WRITER_NAP_NS, false);
     }
+}
+
+int writer_wait_synced(struct writer *w, uint64_t ticks, int64_t timeout_ns)
+{
+    int64_t end = os_monotonic_ns() + timeout_ns;
+    __atomic_store_n(&w->sync_wanted, 1, __ATOMIC_SEQ_CST);
+    while (timeout_ns > 0) {
+        uint32_t passes = __atomic_load_n(&w->passes, __ATOMIC_ACQUIRE);
+        if (__atomic_load_n(&w->synced, __ATOMIC_ACQUIRE) >= ticks)
+            return 0;
+        if (__atomic_load_n(&w->sync_failed, __ATOMIC_ACQUIRE) >= ticks || writer_is_stalled(w))
+            return -EIO;
+        int64_t left = end - os_monotonic_ns();
+        if (left <= 0)
+            return -ETIMEDOUT;
+        writer_poke(w, true);
+        os_futex_wait(&w->passes, passes, left < WRITER_NAP_NS ? left : WRITER_NAP_NS, false);
+    }
+    writer_poke(w, true);
+    return -ETIMEDOUT;
 }

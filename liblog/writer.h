@@ -28,8 +28,12 @@ enum {
     WRITER_RETRY_NS = 100000000,      /* while the log cannot be written */
     WRITER_KIN_NS = 1000000000,       /* how often a writer that is busy looks after forked processes */
     WRITER_LOCK_NS_MAX = 1000000000,  /* another process holds the log's lock: tried again after */
+    WRITER_SYNC_NS = 1000000000,      /* LOG_SYNC=interval: no record is longer in the kernel only */
+    WRITER_SLOW_NS_MIN = 1000000000,  /* a block that takes longer (or than LOG_BLOCK_MAX) is a stall */
     WRITER_CLOSE_NS_MAX = 2000000000, /* ll_close waits at most this long for a log that cannot be written */
 };
+
+static const int64_t WRITER_TELL_NS = INT64_C(60000000000); /* at most one line on stderr in this time */
 
 struct writer {
     struct ring_file file;
@@ -41,24 +45,33 @@ struct writer {
     bool has_errors;
     struct stats_file stats_file;
     struct stats stats; /* stats.file is NULL: nothing is counted */
+    ll_sync sync;
+    int64_t slow_ns; /* a block that takes longer is a stall */
     struct drain drain;
     pthread_t thread;
 
-    uint32_t state;   /* enum writer_state; futex */
-    uint32_t stop;    /* ll_close: finish and end */
-    uint32_t started; /* 1 when ll_open may return; futex */
-    uint32_t passes;  /* counts whole passes; futex for ll_flush */
-    uint64_t passed;  /* everything stamped up to here is written */
-    uint32_t freed;   /* counts commits; futex for callers that wait for room */
-    uint32_t waiting; /* callers that do */
-    uint32_t stalled; /* the log cannot be written */
-    uint32_t
-        has_kin; /* atomic: another process may hold rings of this log, forked from this one or before it */
-    bool others_live; /* as of the last look into the folder */
-    int64_t kin_seen_ns;
+    uint32_t state;         /* enum writer_state; futex */
+    uint32_t stop;          /* ll_close: finish and end */
+    uint32_t started;       /* 1 when ll_open may return; futex */
+    uint32_t passes;        /* counts whole passes; futex for ll_flush */
+    uint64_t passed;        /* everything stamped up to here is written */
+    uint32_t freed;         /* counts commits; futex for callers that wait for room */
+    uint32_t waiting;       /* callers that do */
+    uint32_t stalled;       /* the log cannot be written; atomic, as the three below */
+    int32_t stall_errno;    /* why, positive */
+    uint64_t stalls;        /* how often that began */
+    int64_t busy_since_ns;  /* monotonic: when the block under way was begun; 0: there is none */
+    uint32_t sync_wanted;   /* a caller waits for its record to be on the disk */
+    uint64_t synced;        /* everything stamped up to here was on the disk when it was asked for */
+    uint64_t sync_failed;   /* up to here it was asked for and the disk refused */
+    int64_t synced_at_ns;   /* monotonic */
+    uint64_t unsynced;      /* calls that returned before their record was on the disk; atomic */
+    int64_t told_at_ns;     /* monotonic: the last line on stderr */
+    uint32_t has_kin;       /* atomic: another process may hold rings here, forked from this or before it */
+    bool others_live;       /* as of the last look into the folder */
+    int64_t kin_seen_ns;    /* monotonic */
     int64_t folder_time_ns; /* of its last change, seen; 0: it may change without a change of its time */
     bool barrier;           /* the kernel helps with sleeping for good */
-    bool told;              /* one line on stderr was printed for this stall */
     bool left_behind;       /* the ring file stays: at the end the log could not be written */
     ll_health health;       /* the thread's own */
     pthread_mutex_t health_mutex;
@@ -95,6 +108,14 @@ static inline void writer_poke(struct writer *writer, bool urgent)
 
 /* Waits until everything stamped up to `ticks` is written. 0 or -ETIMEDOUT. */
 int writer_wait(struct writer *writer, uint64_t ticks, int64_t timeout_ns);
+
+/* Has everything stamped up to `ticks` synced, and waits for that unless timeout_ns is 0. 0, -ETIMEDOUT; -EIO
+ * when the log cannot be written or synced. */
+int writer_wait_synced(struct writer *writer, uint64_t ticks, int64_t timeout_ns);
+
+/* Whether the log cannot be written, as far as a caller can see: also when the writer is stuck in a block. A
+ * stall that is seen here first is told here. */
+bool writer_is_stalled(struct writer *writer);
 
 /* How the log was doing at the end of the last pass; what callers count is left to the caller. Any thread. */
 void writer_health(struct writer *writer, ll_health *ret_health);

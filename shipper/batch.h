@@ -1,6 +1,7 @@
 /*
  * What a stretch of records adds up to, until it is committed: counts by series and 10-second window, the
- * audit of runs, rejects. Pure arithmetic in memory; window.c and run.c fill it, store.c writes it.
+ * audit of runs, rejects. Pure arithmetic in memory; window.c and run.c fill it, store_commit.c writes it, on
+ * a thread of its own, while the next stretch is counted already.
  */
 #ifndef SHIPPER_BATCH_H
 #define SHIPPER_BATCH_H
@@ -49,7 +50,7 @@ int batch_add(struct batch *batch, const struct event *event, struct slice servi
 int batch_add_reject(struct batch *batch, const char *source_id, uint64_t offset, enum reject_reason reason,
                      struct slice line);
 
-/* How many rows a commit would change, about. */
+/* How many rows a commit would change, about; of what the store was not given yet. */
 uint64_t batch_rows(const struct batch *batch);
 
 #endif

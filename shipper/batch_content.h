@@ -20,8 +20,8 @@ struct reject_list {
     uint32_t begin, line_count;
 };
 
-struct batch {
-    struct series_table series; /* lives on from batch to batch */
+/* What was counted in one stretch. */
+struct batch_part {
     struct window_table windows;
     struct run_table runs;
     struct reject_list rejects;
@@ -29,10 +29,24 @@ struct batch {
     int64_t oldest_ns, newest_ns; /* of these; meaningless while there are none */
 };
 
-/* The i-th line kept, oldest first. */
-const struct reject_line *batch_reject_line(const struct batch *batch, uint32_t i);
+/*
+ * Counting goes on while the store writes what was counted before: it has `aside` for itself, and of the
+ * series the rows that the windows there name (their texts, their ids). Nobody else touches these meanwhile.
+ */
+struct batch {
+    struct series_table series; /* lives on */
+    struct batch_part now;
+    struct batch_part aside;
+};
 
-/* Empties the batch after a commit; the series stay, with the ids that the commit gave them. */
-void batch_clear(struct batch *batch);
+/* The i-th line kept, oldest first. */
+const struct reject_line *batch_reject_line(const struct batch_part *part, uint32_t i);
+
+/* Puts what was counted aside, where nothing may be, and begins anew. */
+void batch_set_aside(struct batch *batch);
+
+/* The commit of what was aside has succeeded: it is emptied, and the series keep the ids that it gave them.
+ */
+void batch_clear_aside(struct batch *batch);
 
 #endif

@@ -28,7 +28,7 @@ static struct slice rest_of(const struct framer *framer)
 }
 
 /* A frame of what lies before index `end`, which becomes the place to go on from. */
-static struct frame consume(struct framer *framer, enum frame_kind kind, struct slice line, size_t end)
+static inline struct frame consume(struct framer *framer, enum frame_kind kind, struct slice line, size_t end)
 {
     struct frame frame = {.kind = kind, .line = line, .offset = framer->offset, .size = end - framer->at};
     framer->offset += frame.size;
@@ -131,6 +131,13 @@ static size_t find_end(const struct framer *framer)
     return find_from(slice_from(framer->piece.data, framer->nul_at), framer->at, '\n');
 }
 
+/* Nearly every line: it begins with no white space, ends here, and is no longer than it may be. */
+static inline bool is_plain_line(const struct framer *framer, size_t end)
+{
+    return !framer->skipping && framer->offset != 0 && end < framer->nul_at &&
+           end - framer->at <= framer->line_max && (unsigned char)framer->piece.data[framer->at] > ' ';
+}
+
 struct frame framer_next(struct framer *framer)
 {
     size_t size = framer->piece.size;
@@ -138,6 +145,9 @@ struct frame framer_next(struct framer *framer)
         return nothing_left(framer);
     size_t end = find_end(framer);
     size_t next = end < framer->nul_at ? end + 1 : end;
+    if (is_plain_line(framer, end))
+        return consume(framer, FRAME_LINE, slice_from(framer->piece.data + framer->at, end - framer->at),
+                       next);
     if (framer->skipping) {
         consume(framer, FRAME_TOO_LONG, (struct slice){0}, next);
         return end < size ? end_skipping(framer) : nothing_left(framer);

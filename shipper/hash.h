@@ -47,6 +47,12 @@ static inline uint64_t hash_load_short(struct slice text)
     return (uint64_t)s[0] | (uint64_t)s[text.size / 2] << 8 | (uint64_t)s[text.size - 1] << 16;
 }
 
+/* The last eight bytes of a text, or all of a shorter one. */
+static inline uint64_t hash_load_last(struct slice text)
+{
+    return text.size < 8 ? hash_load_short(text) : hash_load64(text.data + text.size - 8);
+}
+
 /* Both factors hold the key, so that nobody who does not know it can choose one that is 0. */
 static inline uint64_t hash_pair(uint64_t hash, uint64_t first, uint64_t second)
 {
@@ -72,6 +78,8 @@ static inline bool hash_text_equal(struct slice a, struct slice b)
 {
     if (a.size != b.size)
         return false;
+    if (a.size == 0)
+        return true;
     if (a.size < 8)
         return hash_load_short(a) == hash_load_short(b);
     size_t last = a.size - 8;

@@ -244,6 +244,11 @@ bool output_wants(const struct output *output, const struct event *event)
     return output->config->levels >> level & 1;
 }
 
+bool output_takes_many(const struct output *output)
+{
+    return output->class->takes_many;
+}
+
 bool output_ready(const struct output *output)
 {
     return !output_holds(output) && output->class->has_room(output);
@@ -262,7 +267,7 @@ enum output_result output_send(struct output *output, const struct output_record
     }
     enum output_result result = output->class->send(output, stream, record);
     if (result == OUTPUT_TAKEN)
-        output->counters.sent++;
+        output->counters.sent += record->count;
     else
         trouble_tell(output, ret_problem);
     return result;

@@ -21,14 +21,16 @@
 
 #include <poll.h>
 
+/* One record; or several, one behind the other in their file, for an output that takes many. */
 struct output_record {
     struct slice line; /* with its newline, if it has one; stays as it is until output_settle */
     const struct event
-        *event; /* NULL for a line that is no record and is forwarded as it is; valid for the call */
+        *event; /* of the (first) record, or NULL: no record, forwarded as it is; for the call */
     struct source *source;
     uint64_t offset; /* of the line */
     uint64_t end;    /* the position behind it */
     bool is_whole;   /* may be of several lines: only its end is a position to go on from */
+    uint32_t count;  /* of records, 1 for most outputs */
 };
 
 enum output_result {
@@ -69,6 +71,9 @@ void output_forget(struct output *output, const struct source *source);
 /* Whether this output wants the record at all (its levels). One that it does not want is passed by
  * output_skip. */
 bool output_wants(const struct output *output, const struct event *event);
+
+/* Whether lines that lie end to end may be sent together. */
+bool output_takes_many(const struct output *output);
 
 /* Whether output_send is worth trying: it neither holds nor is full. */
 bool output_ready(const struct output *output);

@@ -25,6 +25,7 @@ struct output_class {
     uint64_t (*in_flight)(const struct output *output);
     struct pollfd (*interest)(const struct output *output);
     void (*close)(struct output *output); /* frees the output itself too */
+    bool takes_many;                      /* a record may be many lines */
 };
 
 struct output_trouble {

@@ -85,7 +85,7 @@ static void add_unended(struct output_stdout *self, struct output_stream *stream
 {
     span_add(self, (struct span){.offset = line_offset(record)}, record->line);
     uint64_t ticket = ack_sent(&stream->ack, record->end);
-    span_add(self, (struct span){stream, ticket, record->end - 1, 1, false}, SLICE("\n"));
+    span_add(self, (struct span){stream, ticket, record->end - 1, record->count, false}, SLICE("\n"));
 }
 
 static void add_whole(struct output_stdout *self, struct output_stream *stream,
@@ -104,11 +104,12 @@ static void add_record(struct output_stdout *self, struct output_stream *stream,
         add_whole(self, stream, record);
     } else if (span_continues(self, stream, record)) {
         self->vector[self->count - 1].iov_len += record->line.size;
-        self->span[self->count - 1].records++;
+        self->span[self->count - 1].records += record->count;
         ack_skip(&stream->ack, record->end);
     } else {
         uint64_t ticket = ack_sent(&stream->ack, record->end);
-        span_add(self, (struct span){stream, ticket, line_offset(record), 1, false}, record->line);
+        span_add(self, (struct span){stream, ticket, line_offset(record), record->count, false},
+                 record->line);
     }
 }
 
@@ -312,6 +313,7 @@ static const struct output_class stdout_class = {
     .in_flight = stdout_in_flight,
     .interest = stdout_interest,
     .close = stdout_close,
+    .takes_many = true,
 };
 
 /* ---- opening ---- */

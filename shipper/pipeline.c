@@ -146,6 +146,7 @@ static int open_all(struct pipeline *pipeline, struct problem *ret_problem)
 static void close_all(struct pipeline *pipeline)
 {
     control_close(pipeline->control);
+    store_close(pipeline->store); /* first: a commit under way still speaks of the batch and the sources */
     for (int i = 0; i < LANE_COUNT_MAX; i++)
         output_close(pipeline->lane[i].output);
     for (int i = 0; i < CONFIG_INPUTS_MAX; i++)
@@ -154,8 +155,8 @@ static void close_all(struct pipeline *pipeline)
         pattern_free(pipeline->event_start[i]);
     reader_release(&pipeline->reader);
     tail_free(pipeline->tail);
+    committer_release(&pipeline->committer);
     batch_free(pipeline->batch);
-    store_close(pipeline->store);
     free(pipeline);
 }
 
@@ -268,7 +269,7 @@ static int wait_ms(struct pipeline *pipeline)
 {
     int64_t ms =
         pipeline->options->once || tail_watch_fd(pipeline->tail) >= 0 ? WAIT_MS_MAX : WAIT_MS_UNWATCHED;
-    if (pipeline->committer.due_ns) {
+    if (pipeline->committer.due_ns && !pipeline->committer.under_way) {
         int64_t left_ms = (pipeline->committer.due_ns - pipeline_mono_ns()) / NS_PER_MS + 1;
         ms = left_ms < ms ? left_ms : ms;
     }
@@ -277,15 +278,16 @@ static int wait_ms(struct pipeline *pipeline)
     return ms > 0 ? (int)ms : 0;
 }
 
-/* Sleeps until a file changes, an output can go on, the next commit is due, or a stop. */
+/* Sleeps until a file changes, an output can go on, a commit has ended or is due, or a stop. */
 static void wait_for_something(struct pipeline *pipeline)
 {
-    struct pollfd interests[3 + LANE_COUNT_MAX];
+    struct pollfd interests[4 + LANE_COUNT_MAX];
     nfds_t count = 0;
     interests[count++] = (struct pollfd){pipeline->options->stop_fd, POLLIN, 0};
     interests[count++] =
         (struct pollfd){pipeline->options->once ? -1 : tail_watch_fd(pipeline->tail), POLLIN, 0};
     interests[count++] = (struct pollfd){control_fd(pipeline->control), POLLIN, 0};
+    interests[count++] = (struct pollfd){store_commit_fd(pipeline->store), POLLIN, 0};
     for (int lane = LANE_STATS + 1; lane < pipeline->lane_count; lane++) {
         if (!pipeline->lane[lane].given_up)
             interests[count++] = output_interest(pipeline->lane[lane].output);

@@ -6,8 +6,9 @@
  * can take more and gives it to all lanes that stand there; a lane that lags is served by passes of its own
  * until it has caught up. The files are the buffer: nothing is read that nobody can take.
  *
- * Everything runs on the calling thread. One bad file, line or output harms only itself; what ends the run is
- * a stop, the end (once), memory that ran out, or that no output lives any more.
+ * Everything runs on the calling thread but the commits, which the store writes on a thread of its own. One
+ * bad file, line or output harms only itself; what ends the run is a stop, the end (once), memory that ran
+ * out, or that no output lives any more.
  */
 #ifndef SHIPPER_PIPELINE_H
 #define SHIPPER_PIPELINE_H

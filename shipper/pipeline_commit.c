@@ -4,8 +4,6 @@
  */
 #include "pipeline_internal.h"
 
-#include "liblog/base/cleanup.h"
-
 #include <stdlib.h>
 
 enum { DROPS_MAX = 16 };
@@ -74,18 +72,6 @@ int pipeline_start_source(struct pipeline *pipeline, struct source *source, stru
 
 /* ---- committing ---- */
 
-struct commit_list {
-    struct source **sources;
-    struct store_position *positions;
-    int source_count, position_count;
-};
-
-static void commit_list_release(struct commit_list *list)
-{
-    free(list->sources);
-    free(list->positions);
-}
-
 static int count_sources(struct pipeline *pipeline)
 {
     int count = 0;
@@ -108,6 +94,7 @@ static void list_source(const struct pipeline *pipeline, struct source *source, 
     for (int lane = 0; lane < pipeline->lane_count; lane++) {
         if (!lane_has_moved(pipeline, source, lane))
             continue;
+        list->moved[list->position_count] = (struct moved_lane){source, lane};
         list->positions[list->position_count++] = (struct store_position){
             lane_name(pipeline, lane), source->record.id, lane_safe_position(pipeline, source, lane)};
     }
@@ -120,7 +107,8 @@ static int make_list(struct pipeline *pipeline, struct commit_list *list)
     size_t count = (size_t)count_sources(pipeline);
     list->sources = calloc(count + 1, sizeof(struct source *));
     list->positions = calloc(count * (size_t)pipeline->lane_count + 1, sizeof(struct store_position));
-    if (!list->sources || !list->positions)
+    list->moved = calloc(count * (size_t)pipeline->lane_count + 1, sizeof(struct moved_lane));
+    if (!list->sources || !list->positions || !list->moved)
         return -ERR_INT_002;
     for (struct source *source = tail_next(pipeline->tail, NULL); source;
          source = tail_next(pipeline->tail, source))
@@ -128,14 +116,9 @@ static int make_list(struct pipeline *pipeline, struct commit_list *list)
     return 0;
 }
 
-/* What was written is what the outputs have acknowledged now, since both happen on this thread. */
-static void note_committed(struct pipeline *pipeline, const struct commit_list *list)
+/* What the change holds is counted anew from here on. */
+static void note_begun(const struct commit_list *list)
 {
-    for (struct source *source = tail_next(pipeline->tail, NULL); source;
-         source = tail_next(pipeline->tail, source)) {
-        for (int lane = 0; source->started && lane < pipeline->lane_count; lane++)
-            source->committed[lane] = lane_safe_position(pipeline, source, lane);
-    }
     for (int i = 0; i < list->source_count; i++) {
         list->sources[i]->counters = (struct source_counters){0};
         list->sources[i]->changed = false;
@@ -143,16 +126,18 @@ static void note_committed(struct pipeline *pipeline, const struct commit_list *
     }
 }
 
-static int commit(struct pipeline *pipeline, struct problem *ret_problem)
+static void note_committed(const struct commit_list *list)
 {
-    _cleanup_(commit_list_release) struct commit_list list = {0};
-    if (make_list(pipeline, &list) < 0)
-        return problem_set(ret_problem, ERR_INT_002, "no memory is left for a commit");
-    int result = store_commit(pipeline->store, pipeline->batch, list.sources, list.source_count,
-                              list.positions, list.position_count, ret_problem);
-    if (result == 0)
-        note_committed(pipeline, &list);
-    return result;
+    for (int i = 0; i < list->position_count; i++)
+        list->moved[i].source->committed[list->moved[i].lane] = list->positions[i].offset;
+}
+
+void committer_release(struct committer *committer)
+{
+    free(committer->list.sources);
+    free(committer->list.positions);
+    free(committer->list.moved);
+    committer->list = (struct commit_list){0};
 }
 
 void pipeline_touch(struct pipeline *pipeline)
@@ -163,7 +148,9 @@ void pipeline_touch(struct pipeline *pipeline)
 
 bool pipeline_can_count(const struct pipeline *pipeline)
 {
-    return !pipeline->committer.problem.error || batch_rows(pipeline->batch) < COMMIT_ROWS_MAX;
+    const struct committer *committer = &pipeline->committer;
+    return (!committer->problem.error && !committer->under_way) ||
+           batch_rows(pipeline->batch) < COMMIT_ROWS_MAX;
 }
 
 static bool is_due(const struct pipeline *pipeline)
@@ -176,18 +163,70 @@ static bool is_due(const struct pipeline *pipeline)
     return !committer->problem.error && batch_rows(pipeline->batch) >= COMMIT_ROWS_MAX;
 }
 
-int pipeline_commit(struct pipeline *pipeline, bool now)
+/* A problem is told when it is another than that of the try before. */
+static void note_result(struct pipeline *pipeline, int result, const struct problem *problem)
+{
+    struct committer *committer = &pipeline->committer;
+    if (result < 0) {
+        committer->due_ns = pipeline_mono_ns() + COMMIT_EVERY_NS;
+        if (committer->problem.error != problem->error)
+            pipeline_tell(pipeline, problem);
+    }
+    committer->problem = result < 0 ? *problem : (struct problem){0};
+}
+
+/* Takes in the end of the commit under way. 1 when it goes on. */
+static int settle(struct pipeline *pipeline, bool wait)
 {
     struct committer *committer = &pipeline->committer;
     struct problem problem = {0};
-    if (!is_due(pipeline) && !(now && committer->due_ns))
-        return 0;
-    int result = commit(pipeline, &problem);
-    committer->due_ns = result < 0 ? pipeline_mono_ns() + COMMIT_EVERY_NS : 0;
-    if (result < 0 && committer->problem.error != problem.error)
-        pipeline_tell(pipeline, &problem);
-    committer->problem = result < 0 ? problem : (struct problem){0};
+    int result = committer->under_way ? store_commit_end(pipeline->store, wait, &problem) : 0;
+    if (result == 1 || !committer->under_way)
+        return result;
+    committer->under_way = false;
+    if (result == 0) {
+        note_committed(&committer->list);
+        committer_release(committer);
+    }
+    note_result(pipeline, result, &problem);
     return result;
+}
+
+/* One that failed is begun again as it was; what came since then waits for the next. */
+static int begin(struct pipeline *pipeline)
+{
+    struct committer *committer = &pipeline->committer;
+    struct commit_list *list = &committer->list;
+    bool again = store_commit_failed(pipeline->store);
+    struct problem problem = {0};
+    int result = again ? 0 : make_list(pipeline, list);
+    if (result < 0)
+        problem_set(&problem, ERR_INT_002, "no memory is left for a commit");
+    else
+        result = store_commit_begin(pipeline->store, pipeline->batch, list->sources, list->source_count,
+                                    list->positions, list->position_count, &problem);
+    if (result < 0) {
+        if (!again)
+            committer_release(committer);
+        note_result(pipeline, result, &problem);
+        return result;
+    }
+    committer->under_way = true;
+    committer->due_ns = again ? pipeline_mono_ns() + COMMIT_EVERY_NS : 0;
+    if (!again)
+        note_begun(list);
+    return 0;
+}
+
+int pipeline_commit(struct pipeline *pipeline, bool now)
+{
+    int result = settle(pipeline, now);
+    if (result != 0)
+        return result < 0 ? result : 0;
+    if (!is_due(pipeline) && !(now && pipeline->committer.due_ns))
+        return 0;
+    result = begin(pipeline);
+    return result < 0 || !now ? result : pipeline_commit(pipeline, true);
 }
 
 /* ---- letting go ---- */
@@ -210,6 +249,8 @@ void pipeline_drop_finished(struct pipeline *pipeline)
 {
     struct source *through[DROPS_MAX];
     int count = 0;
+    if (pipeline->committer.under_way || store_commit_failed(pipeline->store))
+        return; /* it still speaks of them */
     for (struct source *source = tail_next(pipeline->tail, NULL); source && count < DROPS_MAX;
          source = tail_next(pipeline->tail, source)) {
         if (is_through(pipeline, source))

@@ -1,5 +1,6 @@
 /* The inside of a pipeline: pipeline.c (the loop), pipeline_pass.c (one piece of one source),
- * pipeline_commit.c (positions and transactions), pipeline_recover.c (rings of dead programs). */
+ * pipeline_lines.c (what a line is worth, and who gets it), pipeline_commit.c (positions and transactions),
+ * pipeline_recover.c (rings of dead programs). */
 #ifndef SHIPPER_PIPELINE_INTERNAL_H
 #define SHIPPER_PIPELINE_INTERNAL_H
 
@@ -16,6 +17,7 @@
 
 enum {
     PIECE_BYTES = 1024 * 1024, /* read at a time */
+    LINES_AT_ONCE = 32,        /* so few that their events stay in the processor's nearest memory */
     PIPELINE_OWN_FILES = 3,
     COMMIT_ROWS_MAX = 100000,
     FLUSH_MS_MAX = 3000, /* at a stop */
@@ -40,16 +42,33 @@ struct long_line {
 struct reader {
     char *memory; /* `capacity` bytes, and SCAN_PADDING behind them */
     size_t capacity;
+    struct line *lines;           /* LINES_AT_ONCE: those that are dealt with now */
     const struct source *kept_of; /* whose bytes are kept; NULL: none */
     uint64_t kept_offset;
     struct slice kept;
     struct long_line *long_lines;
 };
 
-/* What has happened since the last commit, and when the next is due. */
+struct moved_lane {
+    struct source *source;
+    int lane;
+};
+
+/* What a commit changes, as long as it is under way or to be tried again. */
+struct commit_list {
+    struct source **sources;
+    int source_count;
+    struct store_position *positions;
+    struct moved_lane *moved; /* whose position each of these is */
+    int position_count;
+};
+
+/* What has happened since the last commit began, and when the next is due. */
 struct committer {
     int64_t due_ns;         /* monotonic; 0: nothing has happened */
     struct problem problem; /* of the last try; ERR_NONE when it succeeded */
+    bool under_way;         /* on the store's thread */
+    struct commit_list list;
 };
 
 /* When rings of dead programs are looked for again, and the problem that was told last. */
@@ -125,9 +144,13 @@ void pipeline_touch(struct pipeline *pipeline);
 /* Whether the statistics may take more: not when commits fail and the batch is full. */
 bool pipeline_can_count(const struct pipeline *pipeline);
 
-/* Commits when it is due, or at once with `now`. 0, or a negative error: nothing is lost, it is tried again.
+/*
+ * Takes in the end of a commit, and begins one when it is due. With `now` all that has happened is committed
+ * when it returns. 0, or a negative error: nothing is lost, it is tried again.
  */
 int pipeline_commit(struct pipeline *pipeline, bool now);
+
+void committer_release(struct committer *committer);
 
 /* Lets go of sources that are read, acknowledged and committed, a few at a time. */
 void pipeline_drop_finished(struct pipeline *pipeline);

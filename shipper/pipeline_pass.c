@@ -10,7 +10,7 @@
  *
  * A lane whose output takes no more leaves the pass where it stands; the others go on.
  */
-#include "pipeline_internal.h"
+#include "pipeline_pass.h"
 
 #include "tail_file.h"
 
@@ -20,36 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOOK_BACK_BYTES = 64 * 1024, NUMBER_OF_LANES_MAX = 32, PUMP_STEP_MS = 20 };
-
-struct pass {
-    struct pipeline *pipeline;
-    struct source *source;
-    struct scanner *scanner;
-    uint32_t lanes; /* bit 1 << lane: takes part */
-    uint64_t begin;
-    uint64_t limit; /* where the next lane stands: no further; UINT64_MAX */
-    struct framer framer;
-    struct joiner joiner;
-    struct slice piece;
-    uint64_t piece_offset; /* of the piece's first byte */
-    uint64_t done;         /* end of the last line dealt with */
-    enum source_end end;
-    int64_t now_ns;      /* unix */
-    int64_t patience_ns; /* that is left for outputs that are full */
-};
+enum { NUMBER_OF_LANES_MAX = 32 };
 
 static_assert((int)LANE_COUNT_MAX <= (int)NUMBER_OF_LANES_MAX, "lanes are bits of a uint32_t");
-
-static bool takes_part(const struct pass *pass, int lane)
-{
-    return pass->lanes >> lane & 1;
-}
-
-static struct slice service_of(const struct pass *pass)
-{
-    return slice_of(pass->source->input->service);
-}
 
 /* ---- the reader ---- */
 
@@ -62,7 +35,8 @@ int reader_init(struct reader *reader, const struct config *config)
     }
     *reader = (struct reader){.capacity = PIECE_BYTES + (size_t)line_max};
     reader->memory = calloc(1, reader->capacity + SCAN_PADDING);
-    return reader->memory ? 0 : -ERR_INT_002;
+    reader->lines = calloc(LINES_AT_ONCE, sizeof(*reader->lines));
+    return reader->memory && reader->lines ? 0 : -ERR_INT_002;
 }
 
 void reader_release(struct reader *reader)
@@ -70,6 +44,7 @@ void reader_release(struct reader *reader)
     while (reader->long_lines)
         reader_forget(reader, reader->long_lines->source);
     free(reader->memory);
+    free(reader->lines);
 }
 
 static struct long_line **long_line_of(struct reader *reader, const struct source *source)
@@ -142,222 +117,15 @@ static void choose_lanes(struct pass *pass)
         else if (position > begin && position < pass->limit)
             pass->limit = position;
     }
-    pass->patience_ns = takes_part(pass, LANE_STATS) ? PATIENCE_NS : 0;
+    pass->patience_ns = pass_takes(pass, LANE_STATS) ? PATIENCE_NS : 0;
 }
 
-static void lane_leaves(struct pass *pass, int lane, uint64_t position)
-{
-    pass->lanes &= ~(1u << lane);
-    pass->source->position[lane] = position;
-}
-
-/* ---- giving a line to outputs ---- */
-
-static void pump(struct pass *pass, struct output *output, int timeout_ms)
-{
-    struct problem problem = {0};
-    output_pump(output, timeout_ms, &problem);
-    pipeline_tell(pass->pipeline, &problem);
-}
-
-/* Waits for a full output as long as the pass has patience, since all lanes in step is what reads a file only
- * once. */
-static bool send_to(struct pass *pass, struct output *output, const struct output_record *record)
-{
-    struct problem problem;
-    enum output_result result;
-    problem.error = ERR_NONE; /* enough, and clearing its text for each record is not free */
-    while ((result = output_send(output, record, &problem)) == OUTPUT_FULL) {
-        if (pass->patience_ns <= 0 || pipeline_stops(pass->pipeline))
-            break;
-        int64_t before_ns = pipeline_mono_ns();
-        pump(pass, output, PUMP_STEP_MS);
-        pass->patience_ns -= pipeline_mono_ns() - before_ns;
-    }
-    pipeline_tell(pass->pipeline, &problem);
-    return result == OUTPUT_TAKEN;
-}
-
-/* `event` is NULL for a line that is no record. */
-static void forward(struct pass *pass, const struct frame *frame, const struct event *event)
-{
-    const char *end = pass->piece.data + (frame->offset + frame->size - pass->piece_offset);
-    struct output_record record = {
-        .line = slice_from(frame->line.data, (size_t)(end - frame->line.data)),
-        .event = event,
-        .source = pass->source,
-        .offset = frame->offset,
-        .end = frame->offset + frame->size,
-        .is_whole = pass->joiner.start != NULL,
-    };
-    for (int lane = LANE_STATS + 1; lane < pass->pipeline->lane_count; lane++) {
-        struct output *output = pass->pipeline->lane[lane].output;
-        if (!takes_part(pass, lane))
-            continue;
-        if (!output_wants(output, event))
-            output_skip(output, pass->source, record.end);
-        else if (!send_to(pass, output, &record))
-            lane_leaves(pass, lane, frame->offset);
-    }
-}
-
-static void skip(struct pass *pass, const struct frame *frame)
-{
-    for (int lane = LANE_STATS + 1; lane < pass->pipeline->lane_count; lane++) {
-        if (takes_part(pass, lane))
-            output_skip(pass->pipeline->lane[lane].output, pass->source, frame->offset + frame->size);
-    }
-}
-
-/* ---- what a line is worth ---- */
-
-static void fail(struct pass *pass, const struct problem *problem)
-{
-    pass->pipeline->fatal = *problem;
-}
-
-static void fail_for_memory(struct pass *pass)
-{
-    struct problem problem;
-    problem_set(&problem, ERR_INT_002, "no memory is left to count %s", pass->source->record.path);
-    fail(pass, &problem);
-}
-
-/* Only what the statistics have taken is counted: lanes that lag have seen it counted already. */
-static void count_record(struct pass *pass, const struct event *event)
-{
-    struct source_counters *counters = &pass->source->counters;
-    if (!takes_part(pass, LANE_STATS))
-        return;
-    if (batch_add(pass->pipeline->batch, event, service_of(pass)) < 0) {
-        fail_for_memory(pass);
-        return;
-    }
-    counters->records++;
-    counters->bad_time += event->bad_time;
-    counters->utf8 += event->bad_utf8;
-    pass->pipeline->totals.records++;
-}
-
-static void on_reject(struct pass *pass, const struct frame *frame, enum reject_reason reason)
-{
-    if (takes_part(pass, LANE_STATS)) {
-        if (batch_add_reject(pass->pipeline->batch, pass->source->record.id, frame->offset, reason,
-                             frame->line) < 0)
-            fail_for_memory(pass);
-        pass->source->counters.rejected++;
-        pass->pipeline->totals.rejected++;
-    }
-    /* Of a line above the limit only the head is in memory, so it cannot go out as it is. */
-    if (pass->source->input->invalid_forward && reason != REJECT_TOO_LONG)
-        forward(pass, frame, NULL);
-    else
-        skip(pass, frame);
-}
-
-static void on_blank(struct pass *pass, const struct frame *frame)
-{
-    if (takes_part(pass, LANE_STATS))
-        pass->source->counters.blank++;
-    skip(pass, frame);
-}
-
-/* Above max_line an event would not fit into the reader's memory. */
-static void begin_joining(const struct pass *pass, struct joiner *joiner)
+void pass_begin_joining(const struct pass *pass, struct joiner *joiner)
 {
     const struct config_input *input = pass->source->input;
     uint64_t line_max = input->line_bytes_max, bytes_max = input->multiline.bytes_max;
     struct joiner_limits limits = {input->multiline.lines_max, bytes_max < line_max ? bytes_max : line_max};
     joiner_init(joiner, pass->pipeline->event_start[input - pass->pipeline->config->inputs], limits);
-}
-
-/* The time of the last record in these bytes that tells one; `time_ns` when none does. */
-static int64_t last_time_in(struct pass *pass, struct slice bytes, uint64_t offset, int64_t time_ns)
-{
-    struct framer framer;
-    struct joiner joiner;
-    struct frame frame;
-    framer_init(&framer, offset, LOOK_BACK_BYTES);
-    begin_joining(pass, &joiner);
-    framer_feed(&framer, bytes);
-    while ((frame = joiner_next(&joiner, &framer)).kind != FRAME_END && frame.kind != FRAME_PARTIAL) {
-        struct event event;
-        if (frame.kind != FRAME_LINE || scan_line(pass->scanner, frame.line, &event) != 0)
-            continue;
-        event_interpret(pass->scanner, &event, pass->now_ns, time_ns);
-        time_ns = event.time_ns;
-        pass->source->tells_time |= !event.bad_time;
-    }
-    return time_ns;
-}
-
-/*
- * A record without a time takes that of the one before it. After a restart that one was read by another
- * process, so it is looked for in the file: the same answer on every replay.
- */
-static void look_back(struct pass *pass)
-{
-    struct source *source = pass->source;
-    uint64_t begin = pass->begin > LOOK_BACK_BYTES ? pass->begin - LOOK_BACK_BYTES : 0;
-    size_t size = 0;
-    enum source_end end;
-    _cleanup_free_ char *memory = calloc(1, LOOK_BACK_BYTES + SCAN_PADDING);
-    source->knows_time = true;
-    if (!memory || begin == pass->begin ||
-        source_read(source, begin, memory, (size_t)(pass->begin - begin), &size, &end, NULL) < 0)
-        return;
-    source->last_time_ns = last_time_in(pass, slice_from(memory, size), begin, source->last_time_ns);
-}
-
-static void interpret(struct pass *pass, struct event *event)
-{
-    struct source *source = pass->source;
-    event_interpret(pass->scanner, event, pass->now_ns, source->last_time_ns);
-    if (event->bad_time && !source->knows_time) {
-        look_back(pass);
-        event->time_ns = source->last_time_ns;
-    }
-    /* Text in which nothing tells a time goes on telling that of the file. */
-    if (event->bad_time && !source->tells_time && scan_format_is_text(source->input->scan.format))
-        event->time_ns = source->record.evidence.modified_ns;
-    if (!takes_part(pass, LANE_STATS))
-        return;
-    source->last_time_ns = event->time_ns;
-    source->knows_time = true;
-    source->tells_time |= !event->bad_time;
-}
-
-static void on_record(struct pass *pass, const struct frame *frame, struct event *event)
-{
-    interpret(pass, event);
-    if (event->is_copy && !pass->source->input->copies_count) {
-        pass->source->counters.copies += takes_part(pass, LANE_STATS);
-        skip(pass, frame);
-        return;
-    }
-    count_record(pass, event);
-    forward(pass, frame, event);
-}
-
-static void on_line(struct pass *pass, const struct frame *frame)
-{
-    struct event event;
-    int reason = scan_line(pass->scanner, frame->line, &event);
-    if (reason == 0)
-        on_record(pass, frame, &event);
-    else
-        on_reject(pass, frame, (enum reject_reason)(reason - 1));
-}
-
-static void on_frame(struct pass *pass, const struct frame *frame)
-{
-    if (frame->kind == FRAME_LINE)
-        on_line(pass, frame);
-    else if (frame->kind == FRAME_BLANK)
-        on_blank(pass, frame);
-    else
-        on_reject(pass, frame, REJECT_TOO_LONG);
-    pass->done = frame->offset + frame->size;
 }
 
 /* ---- the last line, which has no newline ---- */
@@ -372,19 +140,16 @@ static bool ends_for_good(const struct source *source)
 }
 
 /* A whole object is a record; half of one is cut, or in a file that may still grow left where it is. */
-static void on_last_line(struct pass *pass, struct frame frame, bool for_good)
+static void take_unended(struct pass *pass, struct frame frame, bool for_good)
 {
-    struct event event;
-    bool is_record = frame.kind == FRAME_LINE && scan_line(pass->scanner, frame.line, &event) == 0;
-    if (!is_record && frame.kind == FRAME_LINE && !for_good)
+    struct line *line = pass->pipeline->reader.lines;
+    line->frame = frame;
+    line_judge(pass, line);
+    if (line->worth == LINE_REJECT && frame.kind == FRAME_LINE && !for_good)
         return;
-    if (is_record)
-        on_record(pass, &frame, &event);
-    else if (frame.kind == FRAME_LINE)
-        on_reject(pass, &frame, REJECT_CUT);
-    else
-        on_frame(pass, &frame);
-    pass->done = frame.offset + frame.size;
+    if (line->worth == LINE_REJECT && frame.kind == FRAME_LINE)
+        line->reason = REJECT_CUT;
+    lines_take(pass, line, 1);
 }
 
 /* An event of several lines waits until nothing was added to the file for a while. */
@@ -403,11 +168,13 @@ static bool was_quiet(struct pass *pass)
 /* In text nothing can be cut: what has no newline at the end for good is a line, too. */
 static void take_last_events(struct pass *pass, bool at_end, bool for_good)
 {
-    struct frame frame;
     if (!at_end && !was_quiet(pass))
         return;
-    while ((frame = joiner_last(&pass->joiner, &pass->framer, for_good)).kind != FRAME_END)
-        on_frame(pass, &frame);
+    struct line *line = pass->pipeline->reader.lines;
+    while ((line->frame = joiner_last(&pass->joiner, &pass->framer, for_good)).kind != FRAME_END) {
+        line_judge(pass, line);
+        lines_take(pass, line, 1);
+    }
 }
 
 /* Where another lane stands a line has ended, whatever follows: it took the same bytes for the last line
@@ -425,7 +192,7 @@ static void take_last_line(struct pass *pass)
         return;
     struct frame frame = framer_last(&pass->framer);
     if (frame.kind != FRAME_END)
-        on_last_line(pass, frame, for_good);
+        take_unended(pass, frame, for_good);
 }
 
 /* ---- the pass ---- */
@@ -437,7 +204,7 @@ static void begin_framing(struct pass *pass)
         pass->framer = line->framer;
     else
         framer_init(&pass->framer, pass->begin, pass->source->input->line_bytes_max);
-    begin_joining(pass, &pass->joiner);
+    pass_begin_joining(pass, &pass->joiner);
     pass->piece_offset = pass->framer.offset;
     pass->done = pass->begin;
 }
@@ -469,7 +236,7 @@ static int read_piece(struct pass *pass, size_t size)
         result = source_read(pass->source, pass->piece_offset + kept, reader->memory + kept, size - kept,
                              &got, &pass->end, &problem);
     if (result < 0)
-        fail(pass, &problem);
+        pass->pipeline->fatal = problem;
     else
         pipeline_tell(pass->pipeline, &problem);
     pass->piece = slice_from(reader->memory, kept + got);
@@ -488,20 +255,41 @@ static void keep_rest(struct pass *pass)
     reader->kept = slice_from(pass->piece.data + (from - pass->piece_offset), (size_t)(end - from));
 }
 
+/*
+ * The next lines of the piece, at most LINES_AT_ONCE. *ret_last is the kind of what came last, a line or
+ * none. The head of a line above the limit is the framer's own, so nothing is cut behind it before it is
+ * dealt with.
+ */
+static int cut_lines(struct pass *pass, struct line *lines, enum frame_kind *ret_last)
+{
+    int count = 0;
+    do {
+        lines[count].frame =
+            pass->joiner.start ? joiner_next(&pass->joiner, &pass->framer) : framer_next(&pass->framer);
+        *ret_last = lines[count].frame.kind;
+        if (*ret_last == FRAME_END || *ret_last == FRAME_PARTIAL)
+            break;
+        count++;
+    } while (count < LINES_AT_ONCE && *ret_last != FRAME_TOO_LONG);
+    return count;
+}
+
 static void take_lines(struct pass *pass)
 {
-    struct frame frame;
+    struct line *lines = pass->pipeline->reader.lines;
+    enum frame_kind last;
     framer_feed(&pass->framer, pass->piece);
-    for (;;) {
-        frame = joiner_next(&pass->joiner, &pass->framer);
-        if (frame.kind == FRAME_END || frame.kind == FRAME_PARTIAL)
-            break;
-        on_frame(pass, &frame);
+    do {
+        int count = cut_lines(pass, lines, &last);
+        for (int i = 0; i < count; i++)
+            line_judge(pass, &lines[i]);
+        if (count)
+            lines_take(pass, lines, count);
         if (!pass->lanes || pass->pipeline->fatal.error)
             return;
-    }
+    } while (last != FRAME_END && last != FRAME_PARTIAL);
     /* FRAME_END within a line above the limit leaves something to end, too. */
-    if (frame.kind == FRAME_PARTIAL || pass->framer.skipping)
+    if (last == FRAME_PARTIAL || pass->framer.skipping)
         take_last_line(pass);
 }
 
@@ -540,11 +328,11 @@ static bool end_pass(struct pass *pass, uint32_t began_with)
         if (lane != LANE_STATS)
             output_settle(pass->pipeline->lane[lane].output, &problem);
         pipeline_tell(pass->pipeline, &problem);
-        if (takes_part(pass, lane))
+        if (pass_takes(pass, lane))
             pass->source->position[lane] = pass->done;
         moved |= pass->source->position[lane] > pass->begin;
     }
-    if (takes_part(pass, LANE_STATS) && pass->done > pass->begin)
+    if (pass_takes(pass, LANE_STATS) && pass->done > pass->begin)
         move_statistics(pass);
     if (moved)
         pipeline_touch(pass->pipeline);

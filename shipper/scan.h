@@ -72,9 +72,9 @@ enum { SCAN_PADDING = 64 };
 int scan_line(struct scanner *scanner, struct slice line, struct event *ret_event);
 
 /*
- * Fills the interpreted half. `now_ns` is the wall clock (a timestamp more than five minutes ahead of it is
- * bad); `previous_ns` stands in for a bad time: that of the record before it in the file, or the file's
- * modification time.
+ * Fills the interpreted half; the line is still there, with its padding. `now_ns` is the wall clock (a
+ * timestamp more than five minutes ahead of it is bad); `previous_ns` stands in for a bad time: that of the
+ * record before it in the file, or the file's modification time.
  */
 void event_interpret(struct scanner *scanner, struct event *event, int64_t now_ns, int64_t previous_ns);
 

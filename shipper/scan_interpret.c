@@ -1,6 +1,8 @@
 /* What the values of a record mean: its time, level, number and mark. */
 #include "scan_private.h"
 
+#include "scan_digits.h"
+
 #include "liblog/base/number.h"
 #include "liblog/record.h"
 
@@ -22,8 +24,9 @@ static bool time_is_good(struct scanner *scanner, const struct value *value, int
     if (value->kind != VALUE_STRING && value->kind != VALUE_NUMBER)
         return false;
     int64_t ns;
-    if (!read_time(scanner, value_text(value, memory, sizeof(memory)), now_ns, &ns) ||
-        ns > now_ns + time_ahead_ns_max)
+    struct slice text =
+        value->escaped ? value_text(value, memory, sizeof(memory)) : slice_from(value->data, value->size);
+    if (!read_time(scanner, text, now_ns, &ns) || ns > now_ns + time_ahead_ns_max)
         return false;
     *ret_ns = ns;
     return true;
@@ -57,7 +60,7 @@ static enum level level_from_severity(struct slice text)
     return number < 1 || number > 24 ? LEVEL_UNKNOWN : (enum level)(LEVEL_TRACE + (number - 1) / 4);
 }
 
-static enum level level_of(const struct scanner *scanner, const struct value *value)
+static enum level read_level(const struct scanner *scanner, const struct value *value)
 {
     char memory[WORD_SIZE_MAX];
     bool is_word = value->kind == VALUE_STRING || value->kind == VALUE_NUMBER;
@@ -68,13 +71,40 @@ static enum level level_of(const struct scanner *scanner, const struct value *va
     return level == LEVEL_UNKNOWN && scanner->has_level_default ? scanner->level_default : level;
 }
 
+/* The eight bytes at `text`, of which the line's padding lets all be read, with zeros for those from `size`
+ * on. */
+static uint64_t short_word(const char *text, size_t size)
+{
+    uint64_t word;
+    memcpy(&word, text, sizeof(word));
+    return le64toh(word) & (UINT64_MAX >> (64 - 8 * size));
+}
+
+/* A program has few levels, and the same text always means the same. */
+static enum level level_of(struct scanner *scanner, const struct value *value)
+{
+    bool is_word = value->kind == VALUE_STRING || value->kind == VALUE_NUMBER;
+    if (!is_word || value->escaped || value->size == 0 || value->size > sizeof(uint64_t))
+        return read_level(scanner, value);
+    uint64_t word = short_word(value->data, value->size);
+    struct scan_level *seen =
+        &scanner->levels[(word * UINT64_C(0x9E3779B97F4A7C15)) >> (64 - SCAN_LEVELS_BITS)];
+    if (seen->word != word || seen->size != value->size)
+        *seen = (struct scan_level){word, (uint8_t)value->size, (uint8_t)read_level(scanner, value)};
+    return (enum level)seen->level;
+}
+
 /* A positive whole number, or 0. */
 static uint64_t count_of(const struct value *value)
 {
     uint64_t number;
-    if (value->kind != VALUE_NUMBER || number_to_u64(slice_from(value->data, value->size), &number) < 0)
+    if (value->kind != VALUE_NUMBER)
         return 0;
-    return number;
+    if (value->size <= sizeof(uint64_t)) {
+        uint64_t digits = digits_load(value->data) << (64 - 8 * value->size);
+        return digits_others(digits) ? 0 : digits_value(digits);
+    }
+    return number_to_u64(slice_from(value->data, value->size), &number) < 0 ? 0 : number;
 }
 
 static void interpret_mark(struct event *event)

@@ -17,6 +17,15 @@ struct scan_minute {
     int64_t ns;
 };
 
+/* A level as it was spelled in some line before, in at most eight bytes. */
+struct scan_level {
+    uint64_t word;
+    uint8_t size; /* 0: none yet */
+    uint8_t level;
+};
+
+enum { SCAN_LEVELS_BITS = 6 }; /* so many that the few levels of a program seldom meet */
+
 struct scanner {
     const struct scan_way *way;
     struct scan_names names;
@@ -29,6 +38,7 @@ struct scanner {
     int level_rule_count;
     bool has_level_default;
     enum level level_default;
+    struct scan_level levels[1 << SCAN_LEVELS_BITS];
     struct scan_minute minute;
     struct local_offset local;
     struct plain *plain; /* NULL: lines are JSON */

@@ -90,7 +90,7 @@ static const char *add_string(struct path *path, const char *at, const char *end
 {
     const char *close = memchr(at + 1, '"', (size_t)(end - at - 1));
     const char *behind = close + 1;
-    while (*behind == ' ' || *behind == '\t')
+    while (*behind == ' ' || *behind == '\t' || *behind == '\r' || *behind == '\n')
         behind++;
     if (*behind == ':')
         return behind;

@@ -1,5 +1,7 @@
 #include "scan_private.h"
 
+#include "scan_digits.h"
+
 #include "liblog/base/number.h"
 #include "liblog/base/time_text.h"
 
@@ -101,18 +103,19 @@ static int time_from_epoch(struct slice text, int64_t *ret_ns)
     return 0;
 }
 
-/* The fraction of a second in the `size` (at most nine) digits at `text`. -1 when they are none. */
+/*
+ * The fraction of a second in the `size` (one to nine) digits at `text`, which has more than eight bytes
+ * before it. -1 when they are none.
+ */
 static int64_t fraction_ns(const char *text, size_t size)
 {
     static const int32_t unit_ns[10] = {0, 100000000, 10000000, 1000000, 100000, 10000, 1000, 100, 10, 1};
-    int64_t value = 0;
-    for (size_t i = 0; i < size; i++) {
-        unsigned digit = (unsigned)text[i] - '0';
-        if (digit > 9)
-            return -1;
-        value = value * 10 + digit;
-    }
-    return value * unit_ns[size];
+    unsigned last = (unsigned)text[size - 1] - '0';
+    /* All but the last, at the end of a word; what is before them becomes zeros. */
+    uint64_t digits = size == 1 ? 0 : digits_load(text + size - 9) >> (8 * (9 - size)) << (8 * (9 - size));
+    if (last > 9 || digits_others(digits))
+        return -1;
+    return (int64_t)(digits_value(digits) * 10 + last) * unit_ns[size];
 }
 
 /* `:SS[.fraction]Z` behind the minute that we know. */

@@ -3,11 +3,10 @@
 #ifndef SHIPPER_SCAN_WALK_H
 #define SHIPPER_SCAN_WALK_H
 
+#include "scan_digits.h"
 #include "scan_grammar.h"
 #include "scan_shape.h"
 #include "scan_utf8.h"
-
-#include <endian.h>
 
 #define SCAN_INLINE static inline __attribute__((always_inline))
 
@@ -27,16 +26,6 @@ SCAN_INLINE uint64_t scan_load(const char *text)
     return word;
 }
 
-/* How many of the eight bytes at `text` are digits before the first that is none. */
-SCAN_INLINE unsigned scan_digits(const char *text)
-{
-    uint64_t from_zero = le64toh(scan_load(text)) ^ UINT64_C(0x3030303030303030);
-    /* The top bit of each byte above 9. A carry out of one spoils only those behind it. */
-    uint64_t others = (from_zero + UINT64_C(0x7676767676767676)) | from_zero;
-    others &= UINT64_C(0x8080808080808080);
-    return others ? (unsigned)__builtin_ctzll(others) / 8 : 8;
-}
-
 static inline enum value_kind scan_scalar_kind(char first)
 {
     return first == 't' ? VALUE_TRUE : first == 'f' ? VALUE_FALSE : first == 'n' ? VALUE_NULL : VALUE_NUMBER;
@@ -48,7 +37,7 @@ SCAN_INLINE const char *scan_scalar_end(const char *text, const char *end, enum 
     const char *at = text;
     unsigned digits;
     do {
-        digits = scan_digits(at);
+        digits = digits_count(digits_load(at));
         at += digits;
     } while (digits == 8 && at < end);
     *ret_kind = VALUE_NUMBER;

@@ -5,7 +5,7 @@
 
 #include <assert.h>
 
-enum { SLOTS_MIN = 256, ROWS_MIN = 64, COLLAPSE_STEPS = 4 };
+enum { SLOTS_MIN = 256, COLLAPSE_STEPS = 4 };
 
 /* In the order in which they are given up. */
 static const enum series_text collapse_order[COLLAPSE_STEPS] = {SERIES_ENDPOINT, SERIES_LOGGER, SERIES_CODE,
@@ -22,7 +22,7 @@ static uint64_t key_hash(const struct series_table *table, const struct series_k
     return hash;
 }
 
-static bool key_equal(const struct series_key *a, const struct series_key *b)
+static inline bool key_equal(const struct series_key *a, const struct series_key *b)
 {
     if (a->level != b->level)
         return false;
@@ -45,8 +45,9 @@ int series_table_init(struct series_table *table, uint64_t series_max, uint64_t 
 void series_table_clear(struct series_table *table)
 {
     for (uint32_t i = 0; i < table->count; i++)
-        free(table->rows[i].texts);
+        free(series_at(table, i)->texts);
     table->count = 0;
+    memset(table->recall, 0, sizeof(table->recall));
     if (table->slots)
         memset(table->slots, 0, ((size_t)table->slot_mask + 1) * sizeof(*table->slots));
 }
@@ -54,7 +55,8 @@ void series_table_clear(struct series_table *table)
 void series_table_release(struct series_table *table)
 {
     series_table_clear(table);
-    free(table->rows);
+    for (int i = 0; i < SERIES_CHUNKS_MAX; i++)
+        free(table->chunk[i]);
     free(table->slots);
     *table = (struct series_table){0};
 }
@@ -66,7 +68,7 @@ static uint32_t *find_slot(const struct series_table *table, uint64_t hash, cons
         uint32_t *slot = &table->slots[at];
         if (*slot == 0)
             return slot;
-        const struct series *series = &table->rows[*slot - 1];
+        const struct series *series = series_at(table, *slot - 1);
         if (series->hash == hash && key_equal(&series->key, key))
             return slot;
     }
@@ -82,24 +84,25 @@ static int grow_slots(struct series_table *table)
     table->slots = slots;
     table->slot_mask = size - 1;
     for (uint32_t i = 0; i < table->count; i++)
-        *find_slot(table, table->rows[i].hash, &table->rows[i].key) = i + 1;
+        *find_slot(table, series_at(table, i)->hash, &series_at(table, i)->key) = i + 1;
     return 0;
 }
 
-static int grow_rows(struct series_table *table)
+/* The chunk of the next row, made when that is its first. */
+static int make_chunk(struct series_table *table)
 {
-    uint32_t capacity = table->capacity ? table->capacity * 2 : ROWS_MIN;
-    struct series *rows = reallocarray(table->rows, capacity, sizeof(*rows));
-    if (!rows)
+    uint32_t place = table->count + (1u << SERIES_CHUNK_BITS_MIN);
+    int chunk = 31 - __builtin_clz(place) - SERIES_CHUNK_BITS_MIN;
+    if (chunk >= SERIES_CHUNKS_MAX)
         return -ERR_INT_002;
-    table->rows = rows;
-    table->capacity = capacity;
-    return 0;
+    if (!table->chunk[chunk])
+        table->chunk[chunk] = calloc((size_t)1 << (SERIES_CHUNK_BITS_MIN + chunk), sizeof(struct series));
+    return table->chunk[chunk] ? 0 : -ERR_INT_002;
 }
 
 static int make_room(struct series_table *table)
 {
-    if (table->count == table->capacity && grow_rows(table) < 0)
+    if (make_chunk(table) < 0)
         return -ERR_INT_002;
     /* At most half full, so that a search ends soon. */
     if ((table->count + 1) * 2 > table->slot_mask)
@@ -135,11 +138,23 @@ static int add(struct series_table *table, uint64_t hash, const struct series_ke
     series.texts = copy_key(key, &series.key);
     if (!series.texts)
         return -ERR_INT_002;
-    table->rows[table->count++] = series;
+    *series_at(table, table->count++) = series;
     uint32_t *slot = find_slot(table, hash, key);
     assert(*slot == 0);
     *slot = table->count;
     return 0;
+}
+
+void series_table_forget_ids(struct series_table *table)
+{
+    for (uint32_t i = 0; i < table->count; i++)
+        series_at(table, i)->id = 0;
+}
+
+void series_table_forget_cells(struct series_table *table)
+{
+    for (uint32_t i = 0; i < table->count; i++)
+        series_at(table, i)->last_start = SERIES_NO_WINDOW;
 }
 
 int series_table_learn(struct series_table *table, int64_t id, const struct series_key *key)
@@ -148,7 +163,7 @@ int series_table_learn(struct series_table *table, int64_t id, const struct seri
     uint32_t slot = *find_slot(table, hash, key);
     if (slot == 0)
         return add(table, hash, key, id);
-    table->rows[slot - 1].id = id;
+    series_at(table, slot - 1)->id = id;
     return 0;
 }
 
@@ -165,7 +180,7 @@ static void collapse(const struct series_table *table, struct series_key *key)
     }
 }
 
-int series_table_take(struct series_table *table, const struct series_key *key, uint32_t *ret_index)
+static int take_by_hash(struct series_table *table, const struct series_key *key, uint32_t *ret_index)
 {
     uint64_t hash = key_hash(table, key);
     uint32_t slot = *find_slot(table, hash, key);
@@ -184,4 +199,28 @@ int series_table_take(struct series_table *table, const struct series_key *key, 
     }
     *ret_index = slot - 1;
     return 0;
+}
+
+/* By the end of each text, where texts that begin alike differ. No hash: it only says where to look first. */
+static inline uint32_t recall_place(const struct series_key *key)
+{
+    uint64_t mixed = (uint64_t)key->level;
+    for (int i = 0; i < SERIES_TEXT_COUNT; i++) {
+        struct slice text = key->text[i];
+        if (text.size)
+            mixed = (mixed ^ text.size ^ hash_load_last(text)) * HASH_FACTOR_WORD;
+    }
+    return (uint32_t)(mixed >> (64 - SERIES_RECALL_BITS));
+}
+
+int series_table_take(struct series_table *table, const struct series_key *key, uint32_t *ret_index)
+{
+    uint32_t *seen = &table->recall[recall_place(key)];
+    if (*seen && key_equal(&series_at(table, *seen - 1)->key, key)) {
+        *ret_index = *seen - 1;
+        return 0;
+    }
+    int r = take_by_hash(table, key, ret_index);
+    *seen = r == 0 ? *ret_index + 1 : 0;
+    return r;
 }

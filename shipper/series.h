@@ -25,14 +25,30 @@ struct series {
 /* No window starts here. */
 #define SERIES_NO_WINDOW INT64_MIN
 
+/* Which series a key of about this look had: most records are like some of those right before. */
+enum { SERIES_RECALL_BITS = 8 };
+
+/* Rows lie in chunks, each twice as large as the one before, and never move: the store reads the texts of
+ * those that it was given while others are added. */
+enum { SERIES_CHUNK_BITS_MIN = 6, SERIES_CHUNKS_MAX = 26 };
+
 struct series_table {
-    struct series *rows;
-    uint32_t count, capacity;
+    struct series *chunk[SERIES_CHUNKS_MAX];
+    uint32_t count;
     uint32_t *slots; /* index + 1 of a row, 0 when free; open addressing */
     uint32_t slot_mask;
     uint64_t series_max;
     uint64_t seed;
+    uint32_t recall[1 << SERIES_RECALL_BITS]; /* index + 1 of a row, 0: of none */
 };
+
+/* The row of an index. */
+static inline struct series *series_at(const struct series_table *table, uint32_t index)
+{
+    uint32_t place = index + (1u << SERIES_CHUNK_BITS_MIN); /* its highest bit tells the chunk */
+    unsigned bits = 31 - (unsigned)__builtin_clz(place);
+    return &table->chunk[bits - SERIES_CHUNK_BITS_MIN][place - (1u << bits)];
+}
 
 /* 0, or -ERR_INT_002 with nothing to release. */
 int series_table_init(struct series_table *table, uint64_t series_max, uint64_t seed);
@@ -40,6 +56,12 @@ void series_table_release(struct series_table *table);
 
 /* Forgets all series; indices given before are void. */
 void series_table_clear(struct series_table *table);
+
+/* Forgets the ids of all: the database does not have them any more, or not under these. */
+void series_table_forget_ids(struct series_table *table);
+
+/* Forgets which cell each has counted in last: what follows is counted in another table of windows. */
+void series_table_forget_cells(struct series_table *table);
 
 /* Adds a series that the database has, or gives the id to the one that is there. 0, or -ERR_INT_002. */
 int series_table_learn(struct series_table *table, int64_t id, const struct series_key *key);

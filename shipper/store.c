@@ -115,11 +115,17 @@ int store_open(const struct config *config, struct problem *ret_problem, struct 
     if (!store)
         return problem_set(ret_problem, ERR_INT_002, "memory ran out");
     store->lock_fd = -1;
+    int r = store_work_init(&store->work);
+    if (r < 0) {
+        store_close(store);
+        return problem_set(ret_problem, ERR_IO_006, "no descriptor is left for the database: %s",
+                           strerror(-r));
+    }
     load_host(store);
     for (int i = 0; i < WINDOW_RESOLUTIONS; i++)
         store->retention_s[i] = config->retention_ns[i] / INT64_C(1000000000);
 
-    int r = store_check_folder(config->database_file, ret_problem);
+    r = store_check_folder(config->database_file, ret_problem);
     if (r == 0)
         r = store->lock_fd = store_lock(config->database_file, ret_problem);
     if (r >= 0)
@@ -136,6 +142,7 @@ void store_close(struct store *store)
 {
     if (!store)
         return;
+    store_work_release(&store->work);
     for (int i = 0; i < STATEMENT_COUNT; i++)
         sqlite3_finalize(store->statement[i]);
     sqlite3_close(store->db);
@@ -162,6 +169,7 @@ static void read_key(sqlite3_stmt *statement, struct series_key *ret_key)
 
 int store_load_series(struct store *store, struct batch *batch, struct problem *ret_problem)
 {
+    store_wait(store);
     sqlite3_stmt *statement = store->statement[STATEMENT_GET_SERIES];
     store_bind_text(statement, 1, slice_of(store->instance));
     store_bind_text(statement, 2, slice_of(store->host));
@@ -237,6 +245,7 @@ int store_load_sources(struct store *store, struct problem *ret_problem, struct 
 int store_load_position(struct store *store, const char *output, const char *source_id, uint64_t *ret_offset,
                         struct problem *ret_problem)
 {
+    store_wait(store);
     sqlite3_stmt *statement = store->statement[STATEMENT_GET_POSITION];
     store_bind_text(statement, 1, slice_of(output));
     store_bind_text(statement, 2, slice_of(source_id));
@@ -249,6 +258,7 @@ int store_load_position(struct store *store, const char *output, const char *sou
 
 bool store_output_known(struct store *store, const char *output)
 {
+    store_wait(store);
     sqlite3_stmt *statement = store->statement[STATEMENT_OUTPUT_KNOWN];
     store_bind_text(statement, 1, slice_of(output));
     bool is_known = store_next(statement, NULL) == 1;
@@ -266,6 +276,7 @@ static void actor_name(char *out, size_t size)
 
 int store_audit(struct store *store, const char *operation, const char *details, struct problem *ret_problem)
 {
+    store_wait(store);
     sqlite3_stmt *statement = store->statement[STATEMENT_ADD_AUDIT];
     struct timespec now;
     char actor[128];

@@ -55,12 +55,37 @@ struct store_position {
 };
 
 /*
- * Commits the batch, the changed sources (with their counters) and the positions in one transaction, applies
- * retention, then empties the batch. On failure nothing changed: the batch is kept and the commit may be
+ * Begins to commit what the batch has counted, the changed sources (with their counters) and the positions,
+ * in one transaction that also applies retention. A thread of the store's own does it; everything is copied
+ * or set aside, so that counting goes on at once, but for the texts of the positions, which stay until the
+ * commit has succeeded. At most one commit is under way. 0, or a negative error: nothing was begun.
+ *
+ * After a commit that failed, begins that one again and takes nothing new: what is given then is not looked
+ * at.
+ */
+int store_commit_begin(struct store *store, struct batch *batch, struct source *const *sources,
+                       int source_count, const struct store_position *positions, int position_count,
+                       struct problem *ret_problem);
+
+/*
+ * Takes in the end of a commit, with `wait` once there is one. 1 while it is under way; 0 when it has
+ * succeeded (or none was begun); or its negative error: nothing changed in the database, and it is kept to be
  * tried again.
  */
+int store_commit_end(struct store *store, bool wait, struct problem *ret_problem);
+
+/* Whether one that failed is still to be tried again. */
+bool store_commit_failed(struct store *store);
+
+/* Both: begins, and waits for the end. */
 int store_commit(struct store *store, struct batch *batch, struct source *const *sources, int source_count,
                  const struct store_position *positions, int position_count, struct problem *ret_problem);
+
+/* A descriptor that becomes readable when a commit has ended. */
+int store_commit_fd(const struct store *store);
+
+/* How long commits have taken, all together. */
+int64_t store_busy_ns(struct store *store);
 
 /* Adds a line to audit_log, durable when it returns. `details` is a JSON object. */
 int store_audit(struct store *store, const char *operation, const char *details, struct problem *ret_problem);

@@ -15,13 +15,13 @@
 /* A commit under way: what it will have changed in the store's memory when it has succeeded. */
 struct commit {
     struct store *store;
-    struct batch *batch;
+    struct store_change *change;
+    const struct batch_part *part; /* of the change's batch, what was set aside */
     struct problem *problem;
     int64_t now_ns;
     struct store_clock clock;
     uint64_t run_total, gap_total;
     uint64_t beyond_retention;
-    bool series_freed;
 };
 
 static sqlite3_stmt *use(const struct commit *commit, enum statement which)
@@ -40,16 +40,16 @@ static int64_t min_i64(int64_t a, int64_t b)
  * present. */
 static void advance_clock(struct commit *commit)
 {
-    const struct batch *batch = commit->batch;
+    const struct batch_part *part = commit->part;
     struct store_clock *clock = &commit->clock;
     *clock = commit->store->clock;
-    if (batch->counted == 0)
+    if (part->counted == 0)
         return;
-    int64_t newest_ns = min_i64(batch->newest_ns, commit->now_ns);
+    int64_t newest_ns = min_i64(part->newest_ns, commit->now_ns);
     if (newest_ns > clock->newest_ns)
         clock->newest_ns = newest_ns;
     clock->newest_ns = min_i64(clock->newest_ns, commit->now_ns);
-    clock->oldest_ns = min_i64(clock->oldest_ns, batch->oldest_ns);
+    clock->oldest_ns = min_i64(clock->oldest_ns, part->oldest_ns);
     for (int i = 0; i < WINDOW_RESOLUTIONS; i++) {
         int64_t horizon_s = clock->newest_ns / SECOND_NS - commit->store->retention_s[i];
         int64_t kept_from_s = window_start(horizon_s, window_resolution_s[i]);
@@ -60,6 +60,11 @@ static void advance_clock(struct commit *commit)
 }
 
 /* --- counts --- */
+
+static struct series *series_of(const struct commit *commit, const struct window_cell *cell)
+{
+    return series_at(&commit->change->batch->series, cell->series);
+}
 
 static int take_series_id(struct commit *commit, struct series *series, int64_t *ret_id)
 {
@@ -86,7 +91,7 @@ static int take_series_id(struct commit *commit, struct series *series, int64_t 
 static int write_cell(struct commit *commit, int resolution_s, const struct window_cell *cell)
 {
     int64_t series_id;
-    int r = take_series_id(commit, &commit->batch->series.rows[cell->series], &series_id);
+    int r = take_series_id(commit, series_of(commit, cell), &series_id);
     if (r < 0)
         return r;
     sqlite3_stmt *statement = use(commit, STATEMENT_ADD_COUNT);
@@ -115,7 +120,7 @@ static int write_resolution(struct commit *commit, int index, const struct windo
 static int copy_cells(struct commit *commit)
 {
     struct store *store = commit->store;
-    const struct window_table *windows = &commit->batch->windows;
+    const struct window_table *windows = &commit->part->windows;
     if (store->scratch_capacity < windows->count) {
         struct window_cell *scratch = reallocarray(store->scratch, windows->capacity, sizeof(*scratch));
         if (!scratch)
@@ -131,10 +136,10 @@ static int copy_cells(struct commit *commit)
 static int write_counts(struct commit *commit)
 {
     /* What an attempt before this one was given has been rolled back. */
-    for (uint32_t i = 0; i < commit->batch->series.count; i++)
-        commit->batch->series.rows[i].new_id = 0;
+    for (uint32_t i = 0; i < commit->part->windows.count; i++)
+        series_of(commit, &commit->part->windows.cells[i])->new_id = 0;
     int r = copy_cells(commit);
-    uint32_t count = commit->batch->windows.count;
+    uint32_t count = commit->part->windows.count;
     for (int i = 0; r == 0 && i < WINDOW_RESOLUTIONS; i++) {
         count = window_roll_up(commit->store->scratch, count, window_resolution_s[i]);
         r = write_resolution(commit, i, commit->store->scratch, count);
@@ -283,8 +288,8 @@ static int write_run(struct commit *commit, const struct run *run)
 static int write_runs(struct commit *commit)
 {
     int r = 0;
-    for (uint32_t i = 0; r == 0 && i < commit->batch->runs.count; i++)
-        r = write_run(commit, &commit->batch->runs.rows[i]);
+    for (uint32_t i = 0; r == 0 && i < commit->part->runs.count; i++)
+        r = write_run(commit, &commit->part->runs.rows[i]);
     return r;
 }
 
@@ -302,7 +307,7 @@ static int write_reject_line(struct commit *commit, const struct reject_line *li
 
 static int write_rejects(struct commit *commit)
 {
-    const struct reject_list *rejects = &commit->batch->rejects;
+    const struct reject_list *rejects = &commit->part->rejects;
     int r = 0;
     for (int reason = 0; r == 0 && reason < REJECT_COUNT; reason++) {
         if (rejects->count[reason] == 0)
@@ -313,7 +318,7 @@ static int write_rejects(struct commit *commit)
         r = store_run(statement, commit->problem);
     }
     for (uint32_t i = 0; r == 0 && i < rejects->line_count; i++)
-        r = write_reject_line(commit, batch_reject_line(commit->batch, i));
+        r = write_reject_line(commit, batch_reject_line(commit->part, i));
     if (r < 0 || rejects->line_count == 0)
         return r;
     sqlite3_stmt *statement = use(commit, STATEMENT_PRUNE_REJECT_LINES);
@@ -323,15 +328,15 @@ static int write_rejects(struct commit *commit)
 
 /* --- sources and positions --- */
 
-static int write_source(struct commit *commit, const struct source *source)
+static int write_source(struct commit *commit, const struct store_source *source)
 {
-    const struct source_evidence *evidence = &source->record.evidence;
+    const struct source_evidence *evidence = &source->evidence;
     const struct source_counters *counters = &source->counters;
     char text[SOURCE_EVIDENCE_TEXT_MAX];
     source_evidence_to_text(text, evidence);
     sqlite3_stmt *statement = use(commit, STATEMENT_PUT_SOURCE);
-    store_bind_text(statement, 1, slice_of(source->record.id));
-    store_bind_text(statement, 2, slice_of(source->record.path));
+    store_bind_text(statement, 1, slice_of(source->id));
+    store_bind_text(statement, 2, slice_of(source->path));
     store_bind_text(statement, 3, slice_of(text));
     sqlite3_bind_int64(statement, 4, (int64_t)evidence->size);
     store_bind_text(statement, 5, slice_of(evidence->finished ? "finished" : "open"));
@@ -358,7 +363,7 @@ static int prune_series(struct commit *commit, int resolution_s)
     sqlite3_stmt *statement = use(commit, STATEMENT_PRUNE_SERIES);
     sqlite3_bind_int(statement, 1, resolution_s);
     int r = store_run(statement, commit->problem);
-    commit->series_freed = r == 0 && sqlite3_changes(commit->store->db) > 0;
+    commit->change->series_freed = r == 0 && sqlite3_changes(commit->store->db) > 0;
     return r;
 }
 
@@ -514,40 +519,25 @@ static int write_content(struct commit *commit)
     return r;
 }
 
-static int write_places(struct commit *commit, struct source *const *sources, int source_count,
-                        const struct store_position *positions, int position_count)
+static int write_places(struct commit *commit)
 {
+    const struct store_change *change = commit->change;
     int r = 0;
-    for (int i = 0; r == 0 && i < source_count; i++)
-        r = write_source(commit, sources[i]);
-    for (int i = 0; r == 0 && i < position_count; i++)
-        r = write_position(commit, &positions[i]);
+    for (int i = 0; r == 0 && i < change->source_count; i++)
+        r = write_source(commit, &change->sources[i]);
+    for (int i = 0; r == 0 && i < change->position_count; i++)
+        r = write_position(commit, &change->positions[i]);
     return r;
 }
 
-static void settle(struct commit *commit)
-{
-    struct store *store = commit->store;
-    store->clock = commit->clock;
-    store->run_total = commit->run_total;
-    store->gap_total = commit->gap_total;
-    batch_clear(commit->batch);
-    if (!commit->series_freed)
-        return;
-    /* Ids of series that were freed must not be used. What cannot be loaded now gets its id again when it
-     * counts. */
-    series_table_clear(&commit->batch->series);
-    store_load_series(store, commit->batch, NULL);
-}
-
-int store_commit(struct store *store, struct batch *batch, struct source *const *sources, int source_count,
-                 const struct store_position *positions, int position_count, struct problem *ret_problem)
+int store_write(struct store *store, struct store_change *change, struct problem *ret_problem)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     struct commit commit = {
         .store = store,
-        .batch = batch,
+        .change = change,
+        .part = &change->batch->aside,
         .problem = ret_problem,
         .now_ns = now.tv_sec * SECOND_NS + now.tv_nsec,
         .run_total = store->run_total,
@@ -559,7 +549,7 @@ int store_commit(struct store *store, struct batch *batch, struct source *const 
         return r;
     r = write_content(&commit);
     if (r == 0)
-        r = write_places(&commit, sources, source_count, positions, position_count);
+        r = write_places(&commit);
     if (r == 0)
         r = store_run(use(&commit, STATEMENT_COMMIT), ret_problem);
     if (r < 0) {
@@ -568,6 +558,8 @@ int store_commit(struct store *store, struct batch *batch, struct source *const 
             sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
         return r;
     }
-    settle(&commit);
+    store->clock = commit.clock;
+    store->run_total = commit.run_total;
+    store->gap_total = commit.gap_total;
     return 0;
 }

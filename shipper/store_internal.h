@@ -7,6 +7,7 @@
 #include "window.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <time.h>
 
@@ -27,6 +28,45 @@ struct store_clock {
     int64_t kept_from_s[WINDOW_RESOLUTIONS]; /* windows that start before are gone; INT64_MIN: nothing is */
 };
 
+/* A source as it is at the commit; what comes later does not change it. */
+struct store_source {
+    char id[UUID_TEXT_SIZE + 1];
+    char *path; /* owned */
+    struct source_evidence evidence;
+    struct source_counters counters;
+};
+
+/* What goes into one transaction. */
+struct store_change {
+    struct batch *batch; /* borrowed: what was set aside of it */
+    struct store_source *sources;
+    int source_count;
+    struct store_position *positions; /* owned, but not their texts */
+    int position_count;
+    bool series_freed; /* by its retention: ids that are known may be of no series any more */
+};
+
+/*
+ *      IDLE --begin--> ASKED --the thread--> ENDED --end--> IDLE, or FAILED --begin--> ASKED
+ *
+ * The change, the connection and its statements belong to the thread while ASKED, and to the caller else.
+ */
+enum store_work_state { WORK_IDLE, WORK_ASKED, WORK_ENDED, WORK_FAILED };
+
+struct store_work {
+    pthread_t thread;
+    bool has_thread;
+    pthread_mutex_t mutex; /* for all below */
+    pthread_cond_t moved;  /* the state */
+    enum store_work_state state;
+    bool stops;
+    struct store_change change;
+    int result; /* when ENDED */
+    struct problem problem;
+    int64_t busy_ns; /* of all commits together */
+    int ended_fd;    /* an eventfd, readable when a commit has ended */
+};
+
 struct store {
     sqlite3 *db;
     sqlite3_stmt *statement[STATEMENT_COUNT];
@@ -39,7 +79,19 @@ struct store {
     int64_t sources_pruned_ns;     /* by the wall clock; 0: not since it was opened */
     struct window_cell *scratch;   /* of the cells of a batch */
     uint32_t scratch_capacity;
+    struct store_work work;
 };
+
+/* store_work.c: the thread that writes. */
+int store_work_init(
+    struct store_work *work); /* 0 or a negative error; store_work_release takes it in any case */
+void store_work_release(struct store_work *work); /* waits for a commit under way */
+
+/* Waits until no commit is under way; whoever uses the connection elsewhere calls it first. */
+void store_wait(struct store *store);
+
+/* store_commit.c: one transaction. On failure nothing changed. */
+int store_write(struct store *store, struct store_change *change, struct problem *ret_problem);
 
 /* store_lock.c: whether the database's folder and files may be trusted, and the lock of the folder. */
 int store_check_folder(const char *file, struct problem *ret_problem);

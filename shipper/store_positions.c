@@ -62,6 +62,7 @@ static int move(struct store *store, const char *output, const char *path, enum 
                 uint64_t *ret_count, struct problem *ret_problem)
 {
     _cleanup_(store_finalize) sqlite3_stmt *statement = NULL;
+    store_wait(store);
     if (sqlite3_prepare_v2(store->db, reset_sql[to], -1, &statement, NULL) != SQLITE_OK)
         return store_problem(store->db, "be changed", ret_problem);
     store_bind_text(statement, 1, slice_of(output));

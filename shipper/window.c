@@ -25,10 +25,8 @@ void window_table_release(struct window_table *table)
     *table = (struct window_table){0};
 }
 
-void window_table_clear(struct window_table *table, struct series_table *series)
+void window_table_clear(struct window_table *table)
 {
-    for (uint32_t i = 0; i < series->count; i++)
-        series->rows[i].last_start = SERIES_NO_WINDOW;
     table->count = 0;
     memset(table->slots, 0, ((size_t)table->slot_mask + 1) * sizeof(*table->slots));
 }
@@ -97,7 +95,7 @@ static int64_t window_of_ns(int64_t time_ns)
 int window_table_take(struct window_table *table, struct series_table *series, uint32_t index,
                       int64_t time_ns, struct window_cell **ret_cell)
 {
-    struct series *row = &series->rows[index];
+    struct series *row = series_at(series, index);
     int64_t start = window_of_ns(time_ns);
     if (row->last_start != start) {
         uint32_t slot = *find_slot(table, start, index);

@@ -29,8 +29,8 @@ struct window_table {
 int window_table_init(struct window_table *table); /* 0 or -ERR_INT_002 */
 void window_table_release(struct window_table *table);
 
-/* Empties the table and makes the series forget their cells. */
-void window_table_clear(struct window_table *table, struct series_table *series);
+/* Empties the table. The series must have forgotten their cells in it (series_table_forget_cells). */
+void window_table_clear(struct window_table *table);
 
 /* The cell of a series (of `series`, by index) at a time; made with count 0 when new. 0 or -ERR_INT_002. */
 int window_table_take(struct window_table *table, struct series_table *series, uint32_t index,

@@ -23,8 +23,16 @@ extern "C" {
 
 typedef enum ll_overflow {
     LL_OVERFLOW_BLOCK = 0, /* a full ring: wait at most block_max_ns, then drop */
-    LL_OVERFLOW_DROP = 1   /* a full ring: drop the new record */
+    LL_OVERFLOW_DROP = 1,  /* a full ring: drop the new record */
+    LL_OVERFLOW_SYNC = 2   /* a full ring: wait until it is drained, however long that takes */
 } ll_overflow;
+
+/* What is on the disk after a power cut; a process that dies loses nothing with any of them. */
+typedef enum ll_sync {
+    LL_SYNC_NEVER = 0,    /* what the kernel had written by itself */
+    LL_SYNC_INTERVAL = 1, /* all that was logged up to a second before */
+    LL_SYNC_ERROR = 2     /* an ERROR or CRITICAL, and all before it, when the call has returned */
+} ll_sync;
 
 enum { LL_TEXT_SIZE = 256, LL_PATH_SIZE = 1024, LL_LEVELS_SIZE = 1024 };
 
@@ -38,12 +46,14 @@ typedef struct ll_config {
     char environment[LL_TEXT_SIZE]; /* APP_ENV */
     char parent_run_id[72];         /* LOG_RUN_ID: the run that started this one; up to 64 characters */
     char ring_dir[LL_PATH_SIZE];    /* LOG_RING_DIR: default a hidden folder beside the log */
-    uint64_t ring_bytes;   /* LOG_RING_SIZE: of each thread; 64 KiB to 1 GiB, a power of two; 1 MiB */
-    int64_t block_max_ns;  /* LOG_BLOCK_MAX: how long a call may wait for a full ring; 0 to 60 s; 1 s */
-    ll_overflow overflow;  /* LOG_OVERFLOW: block, drop */
-    ll_level source_level; /* LOG_SOURCE: file, line and function from this level on; "off"; WARNING */
-    uint32_t marks;        /* LOG_MARKS: 1 on, 0 off: no "close" record */
-    uint32_t stats;        /* LOG_STATS: 1 on, 0 off: no error statistics (stats.h) */
+    uint64_t ring_bytes;         /* LOG_RING_SIZE: of each thread; 64 KiB to 1 GiB, a power of two; 1 MiB */
+    int64_t block_max_ns;        /* LOG_BLOCK_MAX: how long a call may wait for a full ring; 0 to 60 s; 1 s */
+    ll_overflow overflow;        /* LOG_OVERFLOW: block, drop, sync */
+    ll_level source_level;       /* LOG_SOURCE: file, line and function from this level on; "off"; WARNING */
+    uint32_t marks;              /* LOG_MARKS: 1 on, 0 off: no "close" record */
+    uint32_t stats;              /* LOG_STATS: 1 on, 0 off: no error statistics (stats.h) */
+    ll_sync sync;                /* LOG_SYNC: never, interval, error */
+    char redact[LL_LEVELS_SIZE]; /* LOG_REDACT: more keys whose values are not logged: "iban,card_number" */
 } ll_config;
 
 /* Where the rings lie. */
@@ -58,7 +68,8 @@ typedef enum ll_ring_place {
 typedef struct ll_health {
     ll_ring_place ring;
     uint32_t stalled;    /* 1 while the log cannot be written */
-    int32_t write_errno; /* why, or 0 */
+    int32_t write_errno; /* why: of the system call, EBUSY: another process holds the log's lock, ETIMEDOUT: a
+                            write does not return; or 0 */
     uint32_t reserved;
     uint64_t records; /* written to the main sink */
     uint64_t bytes;
@@ -68,6 +79,10 @@ typedef struct ll_health {
     uint64_t recovered_records;
     uint64_t reopens; /* the file at the path was another one: rotated */
     uint64_t write_errors;
+    uint64_t dropped_disk;    /* of `dropped`: left out while the log could not be written */
+    uint64_t stalls;          /* how often it began that the log could not be written */
+    uint64_t copies_left_out; /* records that are in the log and not in the errors file */
+    uint64_t unsynced; /* calls with LOG_SYNC=error that returned before their record was on the disk */
 } ll_health;
 
 LL_API int ll_config_from_env_sized(ll_config *ret_config, size_t size, ll_problem *ret_problem);

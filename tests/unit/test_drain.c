@@ -288,6 +288,35 @@ static void a_block_let_go_of_leaves_whole_lines_and_goes_on_behind_those_of_oth
     close(fd);
 }
 
+/* Also what was made a second time is counted once, and a part that is done with is. */
+static void statistics_count_each_record_once_when_a_part_was_kept(void **state)
+{
+    struct stats_header header = {.run_id = "made"};
+    struct stats_file file;
+    struct stats stats;
+    size_t size;
+    (void)state;
+    assert_int_equal(stats_file_make_private(&file, &header), 0);
+    stats_begin(&stats, &file, 1);
+    drain.stats = &stats;
+    free(write_part(9001, &size));
+    drain_let_go(&drain);
+    uint64_t kept = drain.counters.records;
+    assert_true(kept > 0 && kept < PART_RECORDS);
+    const struct stats_open *held = &file.at->open[stats_choose(file.at->open, kept + 1)];
+    assert_int_equal(held->next_seq, kept + 1);
+    assert_int_equal(held->total[LL_LEVEL_INFO] + held->total[LL_LEVEL_ERROR], kept);
+    drain_all();
+    held = &file.at->open[stats_choose(file.at->open, PART_RECORDS + 1)];
+    assert_int_equal(held->total[LL_LEVEL_INFO], PART_RECORDS * 2 / 3);
+    assert_int_equal(held->total[LL_LEVEL_ERROR], PART_RECORDS / 3);
+    assert_int_equal(held->errors, PART_RECORDS / 3);
+    assert_int_equal(held->uncounted, 0);
+    drain.stats = NULL;
+    stats_end(&stats);
+    stats_file_release(&file);
+}
+
 static void a_file_rotated_away_in_the_middle_of_a_block_keeps_its_whole_lines(void **state)
 {
     size_t size;
@@ -374,6 +403,7 @@ int main(void)
         with_drain(sites_that_overlap_are_not_made_without_end),
         with_drain(the_lines_that_a_full_disk_took_stay_and_the_rest_follows_them),
         with_drain(a_block_let_go_of_leaves_whole_lines_and_goes_on_behind_those_of_others),
+        with_drain(statistics_count_each_record_once_when_a_part_was_kept),
         with_drain(a_file_rotated_away_in_the_middle_of_a_block_keeps_its_whole_lines),
         with_drain(a_file_removed_in_the_middle_of_a_block_is_written_anew_as_a_whole),
         with_drain(marks_of_dropped_records_come_out_once_when_a_part_was_kept),

@@ -218,15 +218,17 @@ static void closing_while_others_log_keeps_every_call_that_returned_before(void 
 
 /* --- a full ring ---------------------------------------------------------------------------------------- */
 
-static uint64_t sum_of_dropped(const struct lines *lines)
+static uint64_t sum_of_dropped(const struct lines *lines, const char *reason)
 {
+    char rest[80];
     uint64_t sum = 0;
+    snprintf(rest, sizeof rest, "\"reason\":\"%s\",\"level\":\"INFO\"}", reason);
     for (size_t i = 0; i < lines->count; i++) {
         const char *dropped = member(lines->text[i], "dropped");
         if (!dropped)
             continue;
         assert_int_equal(strncmp(dropped, "{\"count\":", 9), 0);
-        assert_non_null(strstr(dropped, "\"reason\":\"overflow\",\"level\":\"INFO\"}"));
+        assert_non_null(strstr(dropped, rest));
         sum += strtoull(dropped + 9, NULL, 10);
     }
     return sum;
@@ -247,7 +249,7 @@ static void what_a_full_ring_drops_is_counted_and_announced_to_the_last_record(v
     ll_health_get(&health);
     ll_close();
     struct lines lines = read_lines("app.log");
-    uint64_t marks = count_with(&lines, "\"mark\":\"dropped\""), dropped = sum_of_dropped(&lines);
+    uint64_t marks = count_with(&lines, "\"mark\":\"dropped\""), dropped = sum_of_dropped(&lines, "overflow");
     assert_true(dropped > 0);
     assert_int_equal(lines.count - marks + dropped, CALLS);
     assert_int_equal(health.dropped, dropped);
@@ -407,7 +409,8 @@ while_the_log_cannot_be_written_a_call_does_not_wait_and_what_is_dropped_is_anno
     ll_close();
     struct lines lines = read_lines("logs/app.log");
     uint64_t marks = count_with(&lines, "\"mark\":\"dropped\"");
-    assert_int_equal(sum_of_dropped(&lines), health.dropped);
+    assert_int_equal(sum_of_dropped(&lines, "disk"), health.dropped);
+    assert_int_equal(health.dropped_disk, health.dropped);
     assert_int_equal(lines.count - marks + health.dropped, CALLS);
     free_lines(&lines);
 }
@@ -424,6 +427,7 @@ static void an_errors_file_that_cannot_be_written_does_not_hold_up_the_log(void 
     ll_health health;
     ll_health_get(&health);
     assert_int_equal(health.stalled, 0);
+    assert_int_equal(health.copies_left_out, 10);
     struct lines lines = close_and_read("app.log", 10);
     free_lines(&lines);
 }

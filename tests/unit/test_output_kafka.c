@@ -118,8 +118,8 @@ static struct event make_event(enum level level)
 static void send_event(struct bench *bench, const char *line, size_t size, uint64_t offset,
                        const struct event *event, struct problem *told)
 {
-    struct output_record record = {slice_from(line, size), event, &bench->source, offset,
-                                   offset + size,          false};
+    struct output_record record = {
+        slice_from(line, size), event, &bench->source, offset, offset + size, false, 1};
     struct problem problem = {0};
     for (int turn = 0; turn < WAIT_MS / 10; turn++) {
         if (output_send(bench->output, &record, &problem) == OUTPUT_TAKEN)
@@ -322,7 +322,7 @@ static void test_the_output_is_full_at_its_bound_and_goes_on_when_acknowledged(v
     struct event event = make_event(LEVEL_INFO);
     char line[LINE_SIZE + 1];
     make_line(line, 10);
-    struct output_record record = {slice_from(line, LINE_SIZE), &event, &bench->source, 640, 704, false};
+    struct output_record record = {slice_from(line, LINE_SIZE), &event, &bench->source, 640, 704, false, 1};
     assert_false(output_ready(bench->output));
     assert_int_equal(output_send(bench->output, &record, NULL), OUTPUT_FULL);
     send_lines(bench, 10, 100, NULL);

@@ -51,7 +51,7 @@ static enum output_result send_line(struct output *output, struct source *source
                                     size_t size, uint64_t offset)
 {
     struct event event = {.level = LEVEL_INFO};
-    struct output_record record = {slice_from(line, size), &event, source, offset, offset + size, false};
+    struct output_record record = {slice_from(line, size), &event, source, offset, offset + size, false, 1};
     struct problem problem = {0};
     return output_send(output, &record, &problem);
 }

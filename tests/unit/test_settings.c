@@ -76,6 +76,11 @@ static void numbers_and_words_are_read(void **state)
     assert_int_equal(config_with("LOG_BLOCK_MAX", "60s").block_max_ns, INT64_C(60000000000));
     assert_int_equal(config_with("LOG_OVERFLOW", "drop").overflow, LL_OVERFLOW_DROP);
     assert_int_equal(config_with("LOG_OVERFLOW", "block").overflow, LL_OVERFLOW_BLOCK);
+    assert_int_equal(config_with("LOG_OVERFLOW", "sync").overflow, LL_OVERFLOW_SYNC);
+    assert_int_equal(config_with("LOG_SYNC", "never").sync, LL_SYNC_NEVER);
+    assert_int_equal(config_with("LOG_SYNC", "interval").sync, LL_SYNC_INTERVAL);
+    assert_int_equal(config_with("LOG_SYNC", "error").sync, LL_SYNC_ERROR);
+    assert_string_equal(config_with("LOG_REDACT", "iban,card_number").redact, "iban,card_number");
     assert_int_equal(config_with("LOG_SOURCE", "off").source_level, LL_LEVEL_OFF);
     assert_int_equal(config_with("LOG_SOURCE", "Trace").source_level, LL_LEVEL_TRACE);
     assert_int_equal(config_with("LOG_MARKS", "off").marks, 0);
@@ -124,16 +129,16 @@ static void a_value_that_cannot_be_is_refused_with_the_variable_the_value_and_wh
         {"LOG_BLOCK_MAX", "61s", "0s to 60s"},
         {"LOG_BLOCK_MAX", "-1s", "0s to 60s"},
         {"LOG_BLOCK_MAX", "soon", "250ms"},
-        {"LOG_OVERFLOW", "explode", "block or drop"},
-        {"LOG_OVERFLOW", "sync", "not in this version"},
-        {"LOG_OVERFLOW", "Block", "block or drop"},
+        {"LOG_OVERFLOW", "explode", "block, drop or sync"},
+        {"LOG_OVERFLOW", "Block", "block, drop or sync"},
+        {"LOG_SYNC", "always", "never, interval or error"},
         {"LOG_SOURCE", "sometimes", "off"},
         {"LOG_MARKS", "yes", "on or off"},
         {"LOG_FORMAT", "text", "json"},
         {"LOG_FORMAT", "ecs", "json"},
         {"LOG_ROTATE", "size", "external"},
-        {"LOG_SYNC", "error", "never"},
-        {"LOG_REDACT", "iban", "unset"},
+        {"LOG_REDACT", "iban,,bic", "separated by commas"},
+        {"LOG_REDACT", "/[0-9]+/", "names of keys"},
         {"LOG_RATE_LIMIT", "10", "unset"},
         {"LOG_SAMPLE", "0.1", "unset"},
         {"LOG_STATS", "no", "on or off"},
@@ -173,8 +178,14 @@ static void what_code_sets_is_checked_as_what_the_environment_sets(void **state)
     config.block_max_ns = -1;
     expect_open_refused(&config, "LOG_BLOCK_MAX");
     ll_config_init(&config);
-    config.overflow = (ll_overflow)2;
+    config.overflow = (ll_overflow)3;
     expect_open_refused(&config, "LOG_OVERFLOW");
+    ll_config_init(&config);
+    config.sync = (ll_sync)3;
+    expect_open_refused(&config, "LOG_SYNC");
+    ll_config_init(&config);
+    snprintf(config.redact, sizeof config.redact, "a,,b");
+    expect_open_refused(&config, "LOG_REDACT");
     ll_config_init(&config);
     memset(config.file, 'f', sizeof config.file);
     expect_open_refused(&config, "LOG_FILE");

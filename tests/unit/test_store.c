@@ -188,6 +188,62 @@ static void a_commit_that_fails_changes_nothing_and_can_be_tried_again(void **st
     store_close(store);
 }
 
+static void what_is_counted_while_a_commit_is_under_way_goes_into_the_next(void **state)
+{
+    struct folder *folder = *state;
+    struct store *store = store_made(folder);
+    struct batch *batch = batch_for(store, 10000);
+    struct problem problem = {0};
+    char type[32];
+    uint64_t added = 0;
+    for (int round = 0; round < 20; round++) {
+        assert_int_equal(store_commit_begin(store, batch, NULL, 0, NULL, 0, &problem), 0);
+        int result;
+        do {
+            snprintf(type, sizeof(type), "Type-%d", (int)(added % 500)); /* known series, and new ones */
+            add(batch, event_of(LEVEL_ERROR, T0 + (int64_t)(added % 3600), "shop", type));
+            added++;
+            result = store_commit_end(store, false, &problem);
+        } while (result == 1 || added < 100 * (uint64_t)(round + 1));
+        assert_int_equal(result, 0);
+    }
+    commit(store, batch);
+    char expected[64];
+    snprintf(expected, sizeof(expected), "%llu %d;", (unsigned long long)added,
+             added < 500 ? (int)added : 500);
+    assert_answer(folder->file,
+                  "SELECT (SELECT sum(count) FROM counts WHERE resolution_s = 60), count(*) FROM series",
+                  expected);
+    batch_free(batch);
+    store_close(store);
+}
+
+static void a_commit_that_failed_is_tried_again_as_it_was_and_then_the_rest(void **state)
+{
+    struct folder *folder = *state;
+    struct store *store = store_made(folder);
+    struct batch *batch = batch_for(store, 10000);
+    struct problem problem = {0};
+    commit(store, batch);
+    add(batch, event_of(LEVEL_ERROR, T0, "shop", "Early"));
+    assert_int_equal(sqlite3_exec(store->db, "PRAGMA query_only = 1", NULL, NULL, NULL), SQLITE_OK);
+    const struct store_position early = {"stats", "source", 100}, late = {"stats", "source", 200};
+    assert_true(store_commit(store, batch, NULL, 0, &early, 1, &problem) < 0);
+    assert_true(problem.error != ERR_NONE && store_commit_failed(store));
+    add(batch, event_of(LEVEL_ERROR, T0, "shop", "Late"));
+    assert_int_equal(sqlite3_exec(store->db, "PRAGMA query_only = 0", NULL, NULL, NULL), SQLITE_OK);
+
+    static const char question[] = "SELECT (SELECT sum(count) FROM counts WHERE resolution_s = 60), offset"
+                                   " FROM output_position";
+    assert_int_equal(store_commit(store, batch, NULL, 0, &late, 1, &problem), 0);
+    assert_answer(folder->file, question, "1 100;");
+    assert_false(store_commit_failed(store));
+    assert_int_equal(store_commit(store, batch, NULL, 0, &late, 1, &problem), 0);
+    assert_answer(folder->file, question, "2 200;");
+    batch_free(batch);
+    store_close(store);
+}
+
 static void sources_and_positions_come_back_as_they_were(void **state)
 {
     struct folder *folder = *state;
@@ -595,6 +651,8 @@ int main(void)
         STORE_TEST(retention_keeps_each_resolution_for_its_time),
         STORE_TEST(a_time_ahead_of_the_clock_deletes_nothing),
         STORE_TEST(a_commit_that_fails_changes_nothing_and_can_be_tried_again),
+        STORE_TEST(what_is_counted_while_a_commit_is_under_way_goes_into_the_next),
+        STORE_TEST(a_commit_that_failed_is_tried_again_as_it_was_and_then_the_rest),
         STORE_TEST(sources_and_positions_come_back_as_they_were),
         STORE_TEST(after_kill_9_at_any_moment_the_counts_equal_a_clean_run),
         STORE_TEST(a_second_shipper_is_told_who_holds_the_folder),

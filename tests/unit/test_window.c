@@ -125,12 +125,12 @@ static void beyond_max_series_endpoints_become_other_and_services_stay(void **st
         snprintf(endpoint, sizeof(endpoint), "/%d", i);
         struct series_key key = key_of("shop", LEVEL_ERROR, endpoint);
         assert_int_equal(series_table_take(&table, &key, &index), 0);
-        assert_true(slice_is(table.rows[index].key.text[SERIES_ENDPOINT], endpoint));
+        assert_true(slice_is(series_at(&table, index)->key.text[SERIES_ENDPOINT], endpoint));
     }
     struct series_key beyond = key_of("shop", LEVEL_ERROR, "/new");
     assert_int_equal(series_table_take(&table, &beyond, &first_other), 0);
-    assert_true(slice_is(table.rows[first_other].key.text[SERIES_ENDPOINT], "other"));
-    assert_true(slice_is(table.rows[first_other].key.text[SERIES_LOGGER], "root"));
+    assert_true(slice_is(series_at(&table, first_other)->key.text[SERIES_ENDPOINT], "other"));
+    assert_true(slice_is(series_at(&table, first_other)->key.text[SERIES_LOGGER], "root"));
     beyond = key_of("shop", LEVEL_ERROR, "/newer");
     assert_int_equal(series_table_take(&table, &beyond, &again), 0);
     assert_int_equal(again, first_other);
@@ -141,12 +141,12 @@ static void beyond_max_series_endpoints_become_other_and_services_stay(void **st
         snprintf(service, sizeof(service), "service-%d", i);
         beyond = key_of(service, LEVEL_INFO, "/x");
         assert_int_equal(series_table_take(&table, &beyond, &index), 0);
-        assert_true(slice_is(table.rows[index].key.text[SERIES_SERVICE], service));
-        assert_true(slice_is(table.rows[index].key.text[SERIES_ENDPOINT], "other"));
-        assert_int_equal(table.rows[index].key.text[SERIES_TYPE].size, 0);
+        assert_true(slice_is(series_at(&table, index)->key.text[SERIES_SERVICE], service));
+        assert_true(slice_is(series_at(&table, index)->key.text[SERIES_ENDPOINT], "other"));
+        assert_int_equal(series_at(&table, index)->key.text[SERIES_TYPE].size, 0);
     }
     /* With no step left the logger has gone too. */
-    assert_true(slice_is(table.rows[index].key.text[SERIES_LOGGER], "other"));
+    assert_true(slice_is(series_at(&table, index)->key.text[SERIES_LOGGER], "other"));
     series_table_release(&table);
 }
 
