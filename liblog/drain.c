@@ -185,11 +185,26 @@ static bool add_placed(struct drain *drain, const struct frame *frame)
     return added;
 }
 
+static bool add_usual(struct drain *drain, const struct frame *frame, const struct record_site *site)
+{
+    int64_t unix_ns = time_of(drain, frame->ticks);
+    if (!record_encode_usual(&drain->block, &drain->run, site, frame, drain->next_seq, unix_ns))
+        return false;
+    if (drain->stats)
+        stats_count(drain->stats, frame->level, unix_ns);
+    drain->next_seq++;
+    drain->records_in_block++;
+    return true;
+}
+
+/* Errors are read in full: they are told to the statistics, and copied. */
 static bool add_frame(struct drain *drain, const struct frame *frame)
 {
     if (frame->flags & FRAME_PLACE)
         return add_placed(drain, frame);
     const struct record_site *site = site_of(drain, frame->entry);
+    if (__builtin_expect(site && frame->level < LL_LEVEL_ERROR && record_is_usual(site, frame), 1))
+        return add_usual(drain, frame, site);
     return site && frame_read(frame, &site->view, drain->view) && add_line(drain, frame, site);
 }
 

@@ -315,13 +315,7 @@ const struct frame *frame_at(const struct ring *ring, uint64_t position, uint64_
     return frame;
 }
 
-/* A cursor that never leaves the frame. */
-struct reader {
-    const char *at;
-    size_t left;
-};
-
-static const char *reader_take(struct reader *r, size_t size)
+static const char *reader_take(struct frame_values *r, size_t size)
 {
     if (frame_padded(size) > r->left)
         return NULL;
@@ -331,39 +325,21 @@ static const char *reader_take(struct reader *r, size_t size)
     return taken;
 }
 
-static inline bool read_text(struct reader *r, struct slice *ret_text, bool *ret_is_null)
-{
-    uint32_t size;
-    if (r->left < 8)
-        return false;
-    memcpy(&size, r->at, sizeof size);
-    *ret_is_null = size == FRAME_NULL;
-    size = *ret_is_null ? 0 : size;
-    const char *bytes = reader_take(r, sizeof size + (size_t)size);
-    if (!bytes)
-        return false;
-    *ret_text = slice_from(bytes + sizeof size, size);
-    return true;
-}
-
-static inline bool read_value(struct reader *r, bool has_keys, struct frame_value *value)
+static inline bool read_value(struct frame_values *r, bool has_keys, struct frame_value *value)
 {
     bool is_null = false;
     if (is_text(value->type)) {
-        if (!read_text(r, &value->text, &is_null))
+        if (!frame_take_text(r, &value->text, &is_null))
             return false;
         value->type = is_null ? (uint8_t)LL_TYPE_NULL : value->type;
         return true;
     }
     if (has_no_value(value->type) || (value->type == LL_TYPE_NULL && has_keys))
         return true;
-    const char *bytes = value->type < LL_TYPE_SECRET ? reader_take(r, 8) : NULL;
-    if (bytes)
-        memcpy(&value->number, bytes, 8);
-    return bytes != NULL;
+    return value->type < LL_TYPE_SECRET && frame_take_word(r, &value->number);
 }
 
-static bool read_key(struct reader *r, struct frame_value *value)
+static bool read_key(struct frame_values *r, struct frame_value *value)
 {
     struct frame_key key;
     if (r->left < 8)
@@ -378,7 +354,7 @@ static bool read_key(struct reader *r, struct frame_value *value)
 }
 
 /* Written out in full, each with its key. */
-static bool read_members(struct reader *r, struct frame_view *view)
+static bool read_members(struct frame_values *r, struct frame_view *view)
 {
     for (uint32_t i = 0; i < view->value_count; i++) {
         struct frame_value *value = &view->value[i];
@@ -390,24 +366,19 @@ static bool read_members(struct reader *r, struct frame_view *view)
 }
 
 /* Values only, of the types that the site has registered. */
-static bool read_values(struct reader *r, const struct site_view *site, struct frame_view *view)
+static bool read_values(struct frame_values *r, const struct site_view *site, struct frame_view *view)
 {
     for (uint32_t i = 0; i < view->value_count; i++) {
         struct frame_value *value = &view->value[i];
-        value->type = site->key[i].type;
-        value->key = value->text = slice_from("", 0);
-        if (site_is_one_of(SITE_WORD_TYPES, value->type) && r->left >= 8) {
-            memcpy(&value->number, r->at, 8);
-            r->at += 8;
-            r->left -= 8;
-        } else if (!read_value(r, false, value)) {
+        *value = (struct frame_value){
+            .key = slice_from("", 0), .type = site->key[i].type, .text = slice_from("", 0)};
+        if (!read_value(r, false, value))
             return false;
-        }
     }
     return true;
 }
 
-static bool read_fields(struct reader *r, const struct frame *frame, const struct site_view *site,
+static bool read_fields(struct frame_values *r, const struct frame *frame, const struct site_view *site,
                         struct frame_view *view)
 {
     bool has_keys = frame->flags & FRAME_KEYS;
@@ -417,17 +388,11 @@ static bool read_fields(struct reader *r, const struct frame *frame, const struc
     return has_keys ? read_members(r, view) : read_values(r, site, view);
 }
 
-static bool read_context(struct reader *r, const struct frame *frame, struct frame_view *view)
+bool frame_read_context(const struct frame *frame, struct slice ret_context[static CONTEXT_TEXTS])
 {
     struct frame_context context;
-    if (frame->context_size == 0) {
-        memset(view->context, 0, sizeof view->context);
-        return true;
-    }
-    struct reader inner = {r->at, frame->context_size};
-    if (frame->context_size % 8 || frame->context_size > r->left)
-        return false;
-    if (inner.left < sizeof context)
+    struct frame_values inner = {(const char *)(frame + 1), frame->context_size};
+    if (inner.left % 8 || inner.left < sizeof context || inner.left > frame->size - sizeof *frame)
         return false;
     memcpy(&context, inner.at, sizeof context);
     inner.at += sizeof context;
@@ -435,14 +400,21 @@ static bool read_context(struct reader *r, const struct frame *frame, struct fra
     for (int i = 0; i < CONTEXT_TEXTS; i++) {
         if (context.size[i] > inner.left)
             return false;
-        view->context[i] = slice_from(inner.at, context.size[i]);
+        ret_context[i] = slice_from(inner.at, context.size[i]);
         inner.at += context.size[i];
         inner.left -= context.size[i];
     }
-    return reader_take(r, frame->context_size) != NULL;
+    return true;
 }
 
-static bool read_place(struct reader *r, const struct frame *frame, struct frame_view *view)
+static bool read_context(struct frame_values *r, const struct frame *frame, struct frame_view *view)
+{
+    memset(view->context, 0, sizeof view->context);
+    return frame->context_size == 0 ||
+           (frame_read_context(frame, view->context) && reader_take(r, frame->context_size));
+}
+
+static bool read_place(struct frame_values *r, const struct frame *frame, struct frame_view *view)
 {
     struct site_entry entry;
     view->place = slice_from("", 0);
@@ -458,13 +430,13 @@ static bool read_place(struct reader *r, const struct frame *frame, struct frame
 
 bool frame_read(const struct frame *frame, const struct site_view *site, struct frame_view *ret_view)
 {
-    struct reader r = {(const char *)(frame + 1), frame->size - sizeof *frame};
+    struct frame_values r = {(const char *)(frame + 1), frame->size - sizeof *frame};
     bool is_null = false;
     ret_view->frame = frame;
     ret_view->message = slice_from("", 0);
     if (!read_context(&r, frame, ret_view) || !read_place(&r, frame, ret_view))
         return false;
-    if (frame->flags & FRAME_MESSAGE && !read_text(&r, &ret_view->message, &is_null))
+    if (frame->flags & FRAME_MESSAGE && !frame_take_text(&r, &ret_view->message, &is_null))
         return false;
     return read_fields(&r, frame, site, ret_view);
 }

@@ -115,4 +115,46 @@ const struct frame *frame_at(const struct ring *ring, uint64_t position, uint64_
  * believed. */
 bool frame_read(const struct frame *frame, const struct site_view *site, struct frame_view *ret_view);
 
+/* The texts of its context. False when it cannot be believed. */
+bool frame_read_context(const struct frame *frame, struct slice ret_context[static CONTEXT_TEXTS]);
+
+/* The values of a frame without place, message and keys, one after the other; `at` never leaves the frame. */
+struct frame_values {
+    const char *at;
+    size_t left;
+};
+
+static inline struct frame_values frame_values_of(const struct frame *frame)
+{
+    size_t before = sizeof *frame + frame->context_size;
+    return (struct frame_values){(const char *)frame + before, frame->size - before};
+}
+
+static inline bool frame_take_word(struct frame_values *values, uint64_t *ret_word)
+{
+    if (values->left < 8)
+        return false;
+    memcpy(ret_word, values->at, 8);
+    values->at += 8;
+    values->left -= 8;
+    return true;
+}
+
+static inline bool frame_take_text(struct frame_values *values, struct slice *ret_text, bool *ret_is_null)
+{
+    uint32_t size;
+    if (values->left < 8)
+        return false;
+    memcpy(&size, values->at, sizeof size);
+    *ret_is_null = size == FRAME_NULL;
+    size = *ret_is_null ? 0 : size;
+    size_t taken = (sizeof size + (size_t)size + 7) & ~(size_t)7;
+    if (taken > values->left)
+        return false;
+    *ret_text = slice_from(values->at + sizeof size, size);
+    values->at += taken;
+    values->left -= taken;
+    return true;
+}
+
 #endif

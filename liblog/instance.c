@@ -228,7 +228,7 @@ static int instance_new(const ll_config *config, struct instance **ret_instance)
     sink_init(&instance->writer.log, config->file);
     sink_init(&instance->writer.errors, config->error_file);
     instance->writer.has_errors = *config->error_file != '\0';
-    instance->writer.has_kin = *forked_from != '\0';
+    instance->writer.kin.may_be = *forked_from != '\0';
     redact_init(&instance->redact, config->redact, NULL);
     instance->writer.sync = config->sync;
     instance->writer.log.syncs = instance->writer.errors.syncs = config->sync != LL_SYNC_NEVER;
@@ -298,7 +298,7 @@ static void before_fork(void)
 static void after_fork_in_parent(void)
 {
     if (opened)
-        __atomic_store_n(&opened->writer.has_kin, 1, __ATOMIC_RELEASE);
+        __atomic_store_n(&opened->writer.kin.may_be, 1, __ATOMIC_RELEASE);
     instance_unlock();
 }
 

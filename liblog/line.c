@@ -1,4 +1,4 @@
-#include "line.h"
+#include "line_parts.h"
 
 #include "liblog/base/digits.h"
 #include "liblog/base/json.h"
@@ -38,20 +38,6 @@ static struct slice since(const struct bytes *b, size_t from)
 
 /* --- what does not change from call to call ------------------------------------------------------------- */
 
-enum { NS_PER_SECOND = 1000000000, SECOND_TEXT_SIZE = TIME_TEXT_SIZE - 10, FRACTION_DIGITS = 9 };
-#define TIMESTAMP_START "{\"" LL_KEY_TIMESTAMP "\":\""
-enum { SECOND_SIZE = sizeof TIMESTAMP_START - 1 + SECOND_TEXT_SIZE };
-
-static void recent_set_second(struct record_recent *recent, int64_t unix_ns)
-{
-    char text[TIME_TEXT_SIZE];
-    int64_t fraction = unix_ns % NS_PER_SECOND;
-    time_to_text(text, unix_ns);
-    memcpy(recent->second, TIMESTAMP_START, sizeof TIMESTAMP_START - 1);
-    memcpy(recent->second + sizeof TIMESTAMP_START - 1, text, SECOND_TEXT_SIZE);
-    recent->second_ns = (uint64_t)unix_ns - (uint64_t)(fraction < 0 ? fraction + NS_PER_SECOND : fraction);
-}
-
 int record_run_init(struct record_run *run, const struct ring_identity *identity)
 {
     struct bytes b;
@@ -74,7 +60,7 @@ int record_run_init(struct record_run *run, const struct ring_identity *identity
     json_add_u64(&b, identity->pid);
     BYTES_LITERAL(&b, ",\"" LL_KEY_TID "\":");
     run->pid = since(&b, from);
-    recent_set_second(&run->recent, 0);
+    record_recent_init(&run->recent);
     return LL_OK;
 }
 
@@ -147,6 +133,8 @@ static void add_keys(struct bytes *b, struct record_site *site)
     for (uint32_t i = 0; i < site->view.key_count; i++) {
         struct record_key *key = &site->key[i];
         size_t from = b->size, piece_from = from;
+        key->type = site->view.key[i].type;
+        key->form = (uint8_t)site_form_of(key->type);
         key->shadowed = later_key_equal(&site->view, i, text);
         if (!key->shadowed) {
             add_separator(b, &is_first);
@@ -182,19 +170,13 @@ static void add_start(struct bytes *b, const struct record_run *run, struct reco
     site->start = since(b, from);
 }
 
-enum {
-    STEP_BYTES = 16, /* constant pieces are copied in steps, so as much behind them may be read and written */
-    VALUE_BYTES_MAX = 64,  /* of a value but for its text: quotes, a number, a time */
-    USUAL_BYTES_MAX = 512, /* of what the library adds: time, numbers, keys of the context */
-};
-
 static size_t site_text_bytes(const struct record_run *run, const struct site_view *view)
 {
     size_t raw = view->logger.size + view->file.size + view->function.size + view->message.size;
     for (uint32_t i = 0; i < view->key_count; i++)
         raw += view->key[i].size + 3u;
     /* The head, the message and the run stand there twice, alone and as a start. */
-    return 2 * (run->service.size + JSON_ESCAPE_GROWTH_MAX * raw + 256) + run->run.size + STEP_BYTES;
+    return 2 * (run->service.size + JSON_ESCAPE_GROWTH_MAX * raw + 256) + run->run.size + LINE_STEP_BYTES;
 }
 
 struct record_site *record_site_new(const struct record_run *run, const struct site_view *view)
@@ -219,7 +201,8 @@ struct record_site *record_site_new(const struct record_run *run, const struct s
     site->source = since(&b, from);
     add_keys(&b, site);
     add_start(&b, run, site);
-    site->bytes_max = capacity + view->key_count * (VALUE_BYTES_MAX + STEP_BYTES) + USUAL_BYTES_MAX;
+    site->bytes_max =
+        capacity + view->key_count * (LINE_VALUE_BYTES_MAX + LINE_STEP_BYTES) + LINE_USUAL_BYTES_MAX;
     return site;
 }
 
@@ -229,13 +212,6 @@ void record_site_free(struct record_site *site)
 }
 
 /* --- one record ----------------------------------------------------------------------------------------- */
-
-/* How much of it is written: all, or less when it would be over the limit. */
-struct limits {
-    size_t text_max; /* of each string value, before escaping */
-    uint32_t field_count;
-    bool truncated;
-};
 
 static void add_time(struct bytes *b, int64_t unix_ns)
 {
@@ -263,7 +239,7 @@ static size_t without_torn_character(struct slice text)
     return text.size;
 }
 
-static void add_text(struct bytes *b, struct slice text, const struct limits *limits)
+static void add_text(struct bytes *b, struct slice text, const struct line_limits *limits)
 {
     if (text.size > limits->text_max)
         text.size = utf8_cut(text, limits->text_max);
@@ -272,7 +248,7 @@ static void add_text(struct bytes *b, struct slice text, const struct limits *li
     json_add_string(b, text);
 }
 
-static void add_hex(struct bytes *b, struct slice bytes, const struct limits *limits)
+static void add_hex(struct bytes *b, struct slice bytes, const struct line_limits *limits)
 {
     static const char digits[] = "0123456789abcdef";
     size_t size = 2 * bytes.size > limits->text_max ? limits->text_max / 2 : bytes.size;
@@ -296,7 +272,7 @@ static bool is_line_separator(const char *at, const char *end)
 }
 
 /* A newline inside raw JSON is white space there, but would end the line here. */
-static void add_raw_json(struct bytes *b, struct slice text, const struct limits *limits)
+static void add_raw_json(struct bytes *b, struct slice text, const struct line_limits *limits)
 {
     if (text.size > limits->text_max || !json_is_valid(text, RAW_JSON_DEPTH_MAX)) {
         add_text(b, text, limits);
@@ -310,13 +286,6 @@ static void add_raw_json(struct bytes *b, struct slice text, const struct limits
             bytes_add_char(b, (unsigned char)*at < 0x20 ? ' ' : *at);
         }
     }
-}
-
-static double number_as_double(uint64_t bits)
-{
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
 }
 
 static void add_float(struct bytes *b, double value)
@@ -348,10 +317,10 @@ static void add_number(struct bytes *b, const struct frame_value *value)
         json_add_u64(b, value->number);
         break;
     case LL_TYPE_DOUBLE:
-        json_add_double(b, number_as_double(value->number));
+        json_add_double(b, line_as_double(value->number));
         break;
     case LL_TYPE_FLOAT:
-        add_float(b, number_as_double(value->number));
+        add_float(b, line_as_double(value->number));
         break;
     case LL_TYPE_TIME:
         add_time_value(b, (int64_t)value->number);
@@ -364,7 +333,7 @@ static void add_number(struct bytes *b, const struct frame_value *value)
     }
 }
 
-static void add_value(struct bytes *b, const struct frame_value *value, const struct limits *limits)
+void line_add_value(struct bytes *b, const struct frame_value *value, const struct line_limits *limits)
 {
     switch (value->type) {
     case LL_TYPE_STRING:
@@ -393,7 +362,7 @@ static bool value_is_shadowed(const struct frame_view *frame, uint32_t i, uint32
 }
 
 static void add_fields(struct bytes *b, const struct record_site *site, const struct frame_view *frame,
-                       const struct limits *limits)
+                       const struct line_limits *limits)
 {
     bool has_keys = frame->frame->flags & FRAME_KEYS, is_first = true;
     for (uint32_t i = 0; i < limits->field_count; i++) {
@@ -409,7 +378,7 @@ static void add_fields(struct bytes *b, const struct record_site *site, const st
         } else {
             bytes_add(b, site->key[i].text);
         }
-        add_value(b, value, limits);
+        line_add_value(b, value, limits);
     }
     if (!is_first)
         bytes_add_char(b, '}');
@@ -423,7 +392,7 @@ static const struct frame_value *exception_part(const struct frame_view *frame, 
     return NULL;
 }
 
-static void add_exception(struct bytes *b, const struct frame_view *frame, const struct limits *limits)
+static void add_exception(struct bytes *b, const struct frame_view *frame, const struct line_limits *limits)
 {
     const struct frame_value *type = exception_part(frame, LL_TYPE_EXCEPTION_TYPE);
     const struct frame_value *message = exception_part(frame, LL_TYPE_EXCEPTION_MESSAGE);
@@ -443,17 +412,17 @@ static void add_exception(struct bytes *b, const struct frame_view *frame, const
     bytes_add_char(b, '}');
 }
 
-static void add_context(struct bytes *b, const struct frame_view *frame)
+void line_add_context(struct bytes *b, const struct slice context[static CONTEXT_TEXTS])
 {
     static const char *const keys[CONTEXT_TEXTS] = {LL_KEY_REQUEST_ID, LL_KEY_TRACE_ID, LL_KEY_SPAN_ID,
                                                     LL_KEY_ENDPOINT, LL_KEY_USER};
-    for (int i = 0; frame->frame->context_size && i < CONTEXT_TEXTS; i++)
-        add_member_if_any(b, keys[i], frame->context[i]);
+    for (int i = 0; i < CONTEXT_TEXTS; i++)
+        add_member_if_any(b, keys[i], context[i]);
 }
 
 static void add_record(struct bytes *b, const struct record_run *run, const struct record_site *site,
                        const struct frame_view *frame, uint64_t seq, int64_t unix_ns,
-                       const struct limits *limits)
+                       const struct line_limits *limits)
 {
     add_time(b, unix_ns);
     bytes_add(b, site->head);
@@ -463,7 +432,7 @@ static void add_record(struct bytes *b, const struct record_run *run, const stru
         bytes_add(b, site->message);
     bytes_add(b, run->run);
     json_add_u64(b, seq);
-    add_context(b, frame);
+    line_add_context(b, frame->context);
     add_exception(b, frame, limits);
     bytes_add(b, run->pid);
     json_add_u64(b, frame->frame->thread);
@@ -477,7 +446,8 @@ static void add_record(struct bytes *b, const struct record_run *run, const stru
 /* The longest texts that fit, then, when even none do, the most fields: both by halving what is still open.
  */
 static bool fits(struct bytes *b, size_t from, const struct record_run *run, const struct record_site *site,
-                 const struct frame_view *frame, uint64_t seq, int64_t unix_ns, const struct limits *limits)
+                 const struct frame_view *frame, uint64_t seq, int64_t unix_ns,
+                 const struct line_limits *limits)
 {
     bytes_cut(b, from);
     add_record(b, run, site, frame, seq, unix_ns, limits);
@@ -488,7 +458,7 @@ static void add_cut(struct bytes *b, size_t from, const struct record_run *run,
                     const struct record_site *site, const struct frame_view *frame, uint64_t seq,
                     int64_t unix_ns)
 {
-    struct limits limits = {.field_count = frame->value_count, .truncated = true};
+    struct line_limits limits = {.field_count = frame->value_count, .truncated = true};
     while (!fits(b, from, run, site, frame, seq, unix_ns, &limits) && limits.field_count > 0)
         limits.field_count /= 2;
     size_t low = 0, high = RECORD_BYTES_MAX;
@@ -503,119 +473,15 @@ static void add_cut(struct bytes *b, size_t from, const struct record_run *run,
     fits(b, from, run, site, frame, seq, unix_ns, &limits);
 }
 
-/* --- the usual record ----------------------------------------------------------------------------------- */
-
-/*
- * A record of a registered place with a literal message, fields, and no exception: what it takes at most is
- * known before, so that its pieces are put one behind the other and nothing is checked between them.
- */
-static bool is_usual(const struct record_site *site, const struct frame_view *frame)
-{
-    uint32_t unusual = FRAME_KEYS | FRAME_MESSAGE | FRAME_CUT;
-    return site->start.size && !(frame->frame->flags & unusual) &&
-           frame->value_count == site->view.key_count &&
-           site->bytes_max + JSON_ESCAPE_GROWTH_MAX * (size_t)frame->frame->size <=
-               RECORD_BYTES_MAX - RECORD_COPY_BYTES;
-}
-
-static char *put(char *at, struct slice piece)
-{
-    memcpy(at, piece.data, piece.size);
-    return at + piece.size;
-}
-
-/* A piece of a site, which has STEP_BYTES behind it. */
-static inline char *put_steps(char *at, struct slice piece)
-{
-    for (size_t i = 0; i < piece.size; i += STEP_BYTES)
-        memcpy(at + i, piece.data + i, STEP_BYTES);
-    return at + piece.size;
-}
-
-/* Up to the digits of the nanosecond. */
-static char *put_time(char *at, struct record_recent *recent, int64_t unix_ns)
-{
-    uint64_t fraction = (uint64_t)unix_ns - recent->second_ns;
-    if (__builtin_expect(fraction >= NS_PER_SECOND, 0)) {
-        recent_set_second(recent, unix_ns);
-        fraction = (uint64_t)unix_ns - recent->second_ns;
-    }
-    memcpy(at, recent->second, SECOND_SIZE);
-    digits_put(at + SECOND_SIZE, fraction, FRACTION_DIGITS);
-    return at + SECOND_SIZE + FRACTION_DIGITS;
-}
-
-static char *put_thread(char *at, struct record_run *run, uint32_t thread)
-{
-    struct record_recent *recent = &run->recent;
-    if (__builtin_expect(recent->thread != thread || recent->thread_size == 0, 0)) {
-        char *end = number_from_u64(put(recent->tid, run->pid), thread);
-        recent->thread = thread;
-        recent->thread_size = (uint32_t)(end - recent->tid);
-    }
-    return put_steps(at, slice_from(recent->tid, recent->thread_size));
-}
-
-/* What add_value() writes; the rarer types by itself. */
-static char *put_value(char *at, const struct frame_value *value)
-{
-    const struct limits none = {.text_max = SIZE_MAX};
-    struct bytes b;
-    switch (value->type) {
-    case LL_TYPE_STRING:
-        *at = '"';
-        at = json_escape(at + 1, value->text);
-        *at = '"';
-        return at + 1;
-    case LL_TYPE_I64:
-        return number_from_i64(at, (int64_t)value->number);
-    case LL_TYPE_U64:
-        return number_from_u64(at, value->number);
-    case LL_TYPE_DOUBLE:
-        return number_from_double(at, number_as_double(value->number));
-    case LL_TYPE_BOOL:
-        return put(at, value->number ? SLICE("true") : SLICE("false"));
-    default:
-        bytes_init(&b, at, VALUE_BYTES_MAX + JSON_ESCAPE_GROWTH_MAX * value->text.size);
-        add_value(&b, value, &none);
-        return at + b.size;
-    }
-}
-
-static char *put_context(char *at, const struct frame_view *frame)
-{
-    struct bytes b;
-    bytes_init(&b, at, USUAL_BYTES_MAX + JSON_ESCAPE_GROWTH_MAX * (size_t)frame->frame->context_size);
-    add_context(&b, frame);
-    return at + b.size;
-}
-
-static char *put_record(char *at, struct record_run *run, const struct record_site *site,
-                        const struct frame_view *frame, uint64_t seq, int64_t unix_ns)
-{
-    at = put(put_time(at, &run->recent, unix_ns), site->start);
-    at = number_from_u64(at, seq);
-    if (frame->frame->context_size)
-        at = put_context(at, frame);
-    at = put(put_thread(at, run, frame->frame->thread), site->source);
-    for (uint32_t i = 0; i < frame->value_count; i++)
-        if (!site->key[i].shadowed)
-            at = put_value(put_steps(at, site->key[i].piece), &frame->value[i]);
-    return put(at, site->end);
-}
+/* --- any record ----------------------------------------------------------------------------------------- */
 
 bool record_encode(struct bytes *out, struct record_run *run, const struct record_site *site,
                    const struct frame_view *frame, uint64_t seq, int64_t unix_ns, bool *ret_truncated)
 {
-    struct limits limits = {SIZE_MAX, frame->value_count, frame->frame->flags & FRAME_CUT};
+    struct line_limits limits = {SIZE_MAX, frame->value_count, frame->frame->flags & FRAME_CUT};
     if (out->capacity - out->size < RECORD_BYTES_MAX)
         return false;
     *ret_truncated = false;
-    if (__builtin_expect(is_usual(site, frame), 1)) {
-        char *start = out->data + out->size;
-        bytes_advance(out, (size_t)(put_record(start, run, site, frame, seq, unix_ns) - start));
-        return true;
-    }
     struct bytes b;
     bytes_init(&b, out->data + out->size, RECORD_BYTES_MAX - RECORD_COPY_BYTES);
     *ret_truncated = limits.truncated;

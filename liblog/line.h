@@ -42,6 +42,8 @@ void record_run_release(struct record_run *run);
 struct record_key {
     struct slice text;  /* "key": */
     struct slice piece; /* the same with what comes before it: ,"fields":{ or a comma; empty when shadowed */
+    uint8_t type;       /* enum ll_type */
+    uint8_t form;       /* enum site_form */
     bool shadowed;      /* a later field of the site has the same key */
 };
 
@@ -77,6 +79,15 @@ struct record_mark {
  */
 bool record_encode(struct bytes *out, struct record_run *run, const struct record_site *site,
                    const struct frame_view *frame, uint64_t seq, int64_t unix_ns, bool *ret_truncated);
+
+/* A registered place, a literal message, its keys, no exception, and not too long: then it is made straight
+ * from its frame, to the same bytes. */
+bool record_is_usual(const struct record_site *site, const struct frame *frame);
+
+/* False, with nothing appended, when the frame cannot be believed, or `out` has not RECORD_BYTES_MAX bytes
+ * left. */
+bool record_encode_usual(struct bytes *out, struct record_run *run, const struct record_site *site,
+                         const struct frame *frame, uint64_t seq, int64_t unix_ns);
 
 bool record_encode_mark(struct bytes *out, const struct record_run *run, const struct record_mark *mark,
                         uint64_t seq, int64_t unix_ns);

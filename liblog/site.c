@@ -95,17 +95,10 @@ static struct site_shape *arena_shape(struct site_arena *arena, size_t count)
     return shape;
 }
 
-static enum site_form form_of(unsigned type)
-{
-    if (site_is_one_of(SITE_WORD_TYPES, type))
-        return SITE_FORM_WORD;
-    return site_is_one_of(SITE_TEXT_TYPES, type) ? SITE_FORM_TEXT : SITE_FORM_NOTHING;
-}
-
 static ll_field shape_key(const ll_field *field, const struct redact *redact)
 {
     ll_field key = ll_field_make_(field->key, field->flags, registered_type(field), 0);
-    key.value.u64 = redact_has_field(redact, field) ? SITE_FORM_NOTHING : form_of(key.type);
+    key.value.u64 = redact_has_field(redact, field) ? SITE_FORM_NOTHING : site_form_of(key.type);
     return key;
 }
 

@@ -59,6 +59,13 @@ static inline bool site_is_one_of(unsigned types, unsigned type)
 /* How a value stands in a frame. That of a redacted key does not, whatever its type. */
 enum site_form { SITE_FORM_WORD, SITE_FORM_TEXT, SITE_FORM_NOTHING };
 
+static inline enum site_form site_form_of(unsigned type)
+{
+    if (site_is_one_of(SITE_WORD_TYPES, type))
+        return SITE_FORM_WORD;
+    return site_is_one_of(SITE_TEXT_TYPES, type) ? SITE_FORM_TEXT : SITE_FORM_NOTHING;
+}
+
 /*
  * What a process remembers of an entry, to see quickly whether a call has the same keys and types. Never
  * freed while it lives. The keys are kept as fields, so that they lie beside those of a call; their values

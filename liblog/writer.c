@@ -25,7 +25,7 @@ static int recover_others(struct writer *w)
         recover_folder(&w->folder, &w->log, w->has_errors ? &w->errors : NULL, false, &recovered, NULL);
     w->health.recovered_rings += recovered.finished;
     w->health.recovered_records += recovered.records;
-    w->others_live = recovered.living > 1; /* one of them is our own */
+    w->kin.live = recovered.living > 1; /* one of them is our own */
     return error ? -ENOMEM : 0;
 }
 
@@ -65,8 +65,8 @@ static bool folder_has_changed(struct writer *w)
         return false;
     int64_t changed = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
     bool is_old = os_realtime_ns() - changed > FOLDER_SETTLED_NS;
-    bool has_changed = !is_old || changed != w->folder_time_ns;
-    w->folder_time_ns = is_old ? changed : 0;
+    bool has_changed = !is_old || changed != w->kin.folder_time_ns;
+    w->kin.folder_time_ns = is_old ? changed : 0;
     return has_changed;
 }
 
@@ -74,10 +74,10 @@ static bool folder_has_changed(struct writer *w)
  * next that opens the log. */
 static void look_after_kin(struct writer *w)
 {
-    if (!__atomic_load_n(&w->has_kin, __ATOMIC_ACQUIRE) || !has_rings_in_file(w))
+    if (!__atomic_load_n(&w->kin.may_be, __ATOMIC_ACQUIRE) || !has_rings_in_file(w))
         return;
-    w->kin_seen_ns = os_monotonic_ns();
-    if ((!folder_has_changed(w) && !w->others_live) || lock_log(w))
+    w->kin.seen_ns = os_monotonic_ns();
+    if ((!folder_has_changed(w) && !w->kin.live) || lock_log(w))
         return;
     if (drain_is_torn(&w->drain) || recover_others(w) == 0)
         unlock_log(w);
@@ -192,8 +192,14 @@ static void set_busy(struct writer *w, bool busy)
 
 /* --- one pass ------------------------------------------------------------------------------------------- */
 
-static void wake_waiting(struct writer *w)
+/* Waking costs both sides as much as a hundred records: callers wait until half their ring is free, or there
+ * is nothing more to write. (They look by themselves, too, now and then.) */
+static void wake_waiting(struct writer *w, size_t block_bytes)
 {
+    w->written += block_bytes;
+    if (block_bytes >= DRAIN_BLOCK_BYTES && w->written < w->file.identity->ring_bytes / 2)
+        return;
+    w->written = 0;
     __atomic_fetch_add(&w->freed, 1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&w->waiting, __ATOMIC_SEQ_CST))
         os_futex_wake(&w->freed, INT32_MAX, false);
@@ -202,6 +208,7 @@ static void wake_waiting(struct writer *w)
 /* The wait for the lock has an end of its own, and is no slow disk. */
 static int write_block(struct writer *w)
 {
+    size_t block_bytes = w->drain.block.size;
     set_busy(w, false);
     int error = lock_log(w);
     if (!error) {
@@ -218,7 +225,7 @@ static int write_block(struct writer *w)
     }
     if (__atomic_load_n(&w->stalled, __ATOMIC_SEQ_CST))
         stall_ends(w);
-    wake_waiting(w);
+    wake_waiting(w, block_bytes);
     return 0;
 }
 
@@ -318,7 +325,7 @@ static void sleep_after(struct writer *w, int64_t result, int64_t *idle_since_ns
     bool is_idle = result == 0 && now - *idle_since_ns >= WRITER_IDLE_NS;
     if (result != 0)
         *idle_since_ns = now;
-    if (result >= 0 && (is_idle || now - w->kin_seen_ns > WRITER_KIN_NS))
+    if (result >= 0 && (is_idle || now - w->kin.seen_ns > WRITER_KIN_NS))
         look_after_kin(w);
     if (result >= BUSY_RECORDS)
         return;

@@ -35,6 +35,14 @@ enum {
 
 static const int64_t WRITER_TELL_NS = INT64_C(60000000000); /* at most one line on stderr in this time */
 
+/* Processes that this one forked, or was forked from, and their rings beside its own. */
+struct writer_kin {
+    uint32_t may_be;        /* atomic: there was a fork */
+    bool live;              /* as of the last look into the folder */
+    int64_t seen_ns;        /* of that, monotonic */
+    int64_t folder_time_ns; /* of its last change, seen; 0: it may change without a change of its time */
+};
+
 struct writer {
     struct ring_file file;
     char ring_path[LL_PATH_SIZE + 512]; /* empty: the rings are in memory only */
@@ -49,31 +57,29 @@ struct writer {
     int64_t slow_ns; /* a block that takes longer is a stall */
     struct drain drain;
     pthread_t thread;
+    struct writer_kin kin;
 
-    uint32_t state;         /* enum writer_state; futex */
-    uint32_t stop;          /* ll_close: finish and end */
-    uint32_t started;       /* 1 when ll_open may return; futex */
-    uint32_t passes;        /* counts whole passes; futex for ll_flush */
-    uint64_t passed;        /* everything stamped up to here is written */
-    uint32_t freed;         /* counts commits; futex for callers that wait for room */
-    uint32_t waiting;       /* callers that do */
-    uint32_t stalled;       /* the log cannot be written; atomic, as the three below */
-    int32_t stall_errno;    /* why, positive */
-    uint64_t stalls;        /* how often that began */
-    int64_t busy_since_ns;  /* monotonic: when the block under way was begun; 0: there is none */
-    uint32_t sync_wanted;   /* a caller waits for its record to be on the disk */
-    uint64_t synced;        /* everything stamped up to here was on the disk when it was asked for */
-    uint64_t sync_failed;   /* up to here it was asked for and the disk refused */
-    int64_t synced_at_ns;   /* monotonic */
-    uint64_t unsynced;      /* calls that returned before their record was on the disk; atomic */
-    int64_t told_at_ns;     /* monotonic: the last line on stderr */
-    uint32_t has_kin;       /* atomic: another process may hold rings here, forked from this or before it */
-    bool others_live;       /* as of the last look into the folder */
-    int64_t kin_seen_ns;    /* monotonic */
-    int64_t folder_time_ns; /* of its last change, seen; 0: it may change without a change of its time */
-    bool barrier;           /* the kernel helps with sleeping for good */
-    bool left_behind;       /* the ring file stays: at the end the log could not be written */
-    ll_health health;       /* the thread's own */
+    uint32_t state;        /* enum writer_state; futex */
+    uint32_t stop;         /* ll_close: finish and end */
+    uint32_t started;      /* 1 when ll_open may return; futex */
+    uint32_t passes;       /* counts whole passes; futex for ll_flush */
+    uint64_t passed;       /* everything stamped up to here is written */
+    uint32_t freed;        /* counts commits; futex for callers that wait for room */
+    uint32_t waiting;      /* callers that do */
+    uint64_t written;      /* bytes of lines since they were woken */
+    uint32_t stalled;      /* the log cannot be written; atomic, as the three below */
+    int32_t stall_errno;   /* why, positive */
+    uint64_t stalls;       /* how often that began */
+    int64_t busy_since_ns; /* monotonic: when the block under way was begun; 0: there is none */
+    uint32_t sync_wanted;  /* a caller waits for its record to be on the disk */
+    uint64_t synced;       /* everything stamped up to here was on the disk when it was asked for */
+    uint64_t sync_failed;  /* up to here it was asked for and the disk refused */
+    int64_t synced_at_ns;  /* monotonic */
+    uint64_t unsynced;     /* calls that returned before their record was on the disk; atomic */
+    int64_t told_at_ns;    /* monotonic: the last line on stderr */
+    bool barrier;          /* the kernel helps with sleeping for good */
+    bool left_behind;      /* the ring file stays: at the end the log could not be written */
+    ll_health health;      /* the thread's own */
     pthread_mutex_t health_mutex;
     ll_health published; /* as of the last pass, under health_mutex */
 };

@@ -37,20 +37,10 @@ int digits_count(uint64_t value)
     return guess + (value >= powers[guess]);
 }
 
-/* In halves, so that the divisions need not wait for each other. */
-static void put_eight(char *out, uint32_t value)
-{
-    uint32_t high = value / 10000, low = value % 10000;
-    digits_put_pair(out, high / 100);
-    digits_put_pair(out + 2, high % 100);
-    digits_put_pair(out + 4, low / 100);
-    digits_put_pair(out + 6, low % 100);
-}
-
 void digits_put(char *out, uint64_t value, int count)
 {
     for (; count >= 8; count -= 8, value /= 100000000)
-        put_eight(out + count - 8, (uint32_t)(value % 100000000));
+        digits_put_eight(out + count - 8, (uint32_t)(value % 100000000));
     uint32_t rest = (uint32_t)value;
     for (; count >= 2; count -= 2, rest /= 100)
         digits_put_pair(out + count - 2, rest % 100);
@@ -58,11 +48,45 @@ void digits_put(char *out, uint64_t value, int count)
         *out = (char)('0' + rest);
 }
 
+/* `value` < 100 in one digit or two. */
+static inline char *put_one_or_two(char *out, unsigned value)
+{
+    if (value < 10) {
+        *out = (char)('0' + value);
+        return out + 1;
+    }
+    digits_put_pair(out, value);
+    return out + 2;
+}
+
+static inline char *put_up_to_four(char *out, unsigned value)
+{
+    if (value < 100)
+        return put_one_or_two(out, value);
+    out = put_one_or_two(out, value / 100);
+    digits_put_pair(out, value % 100);
+    return out + 2;
+}
+
+static inline char *put_up_to_eight(char *out, uint32_t value)
+{
+    if (value < 10000)
+        return put_up_to_four(out, value);
+    uint32_t low = value % 10000;
+    out = put_up_to_four(out, value / 10000);
+    digits_put_pair(out, low / 100);
+    digits_put_pair(out + 2, low % 100);
+    return out + 4;
+}
+
+/* Most numbers are small, so their size is asked first. */
 char *number_from_u64(char *out, uint64_t value)
 {
-    int count = digits_count(value);
-    digits_put(out, value, count);
-    return out + count;
+    if (value < 100000000)
+        return put_up_to_eight(out, (uint32_t)value);
+    out = number_from_u64(out, value / 100000000);
+    digits_put_eight(out, (uint32_t)(value % 100000000));
+    return out + 8;
 }
 
 char *number_from_i64(char *out, int64_t value)

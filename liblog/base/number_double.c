@@ -157,6 +157,27 @@ static char *put_finite(char *out, uint64_t fraction, int exponent, int fraction
     return put_decimal(out, shortest(v));
 }
 
+/*
+ * Most values that programs log have three digits behind the point or less. A decimal of at most 15 digits
+ * that is read back as `value` is the only one of that size, so it is the shortest; and a quotient of two
+ * whole numbers is rounded as reading the decimal would. NULL when it is another value.
+ */
+static char *put_thousandths(char *out, double value)
+{
+    if (!(value < 1e12))
+        return NULL;
+    uint64_t thousandths = (uint64_t)(value * 1000 + 0.5);
+    if ((double)thousandths / 1000 != value)
+        return NULL;
+    out = number_from_u64(out, thousandths / 1000);
+    digits_put(out, 1000 + thousandths % 1000, 4);
+    *out = '.';
+    out += 4;
+    for (int i = 0; i < 2 && out[-1] == '0'; i++)
+        out--;
+    return out;
+}
+
 char *number_from_double(char *out, double value)
 {
     enum { FRACTION_BITS = 52, BIAS = 1023, EXPONENT_MAX = 2047 };
@@ -167,7 +188,9 @@ char *number_from_double(char *out, double value)
         return put_text(out, "null", 4);
     if (bits >> 63)
         *out++ = '-';
-    return put_finite(out, bits & ((UINT64_C(1) << FRACTION_BITS) - 1), exponent, FRACTION_BITS, BIAS);
+    char *end = put_thousandths(out, bits >> 63 ? -value : value);
+    return end ? end
+               : put_finite(out, bits & ((UINT64_C(1) << FRACTION_BITS) - 1), exponent, FRACTION_BITS, BIAS);
 }
 
 char *number_from_float(char *out, float value)

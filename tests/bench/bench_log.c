@@ -2,11 +2,10 @@
  * What a log call costs its caller, and how many records reach the file: liblog beside spdlog (Debian), the
  * same eight values, in turns in one run. Only the ratios travel between machines.
  *
- *     bench_log [--quick] [--latency | --call] [FOLDER]      FOLDER: where the logs go (default: $TMPDIR or
- * /tmp)
+ *     bench_log [--quick] [--only PART] [--call] [FOLDER]
  *
- * --latency stops after the callers' bursts. --call makes 100,000 calls of ours and nothing else, for
- * callgrind.
+ * FOLDER is where the logs go (default: $TMPDIR or /tmp). PART is one of bursts, alone, kinds, rates, off.
+ * --call makes 100,000 calls of ours and nothing else, for callgrind (instructions.sh).
  */
 #define _GNU_SOURCE /* pthread_setaffinity_np() */
 
@@ -335,34 +334,66 @@ static int only_call(void)
     return unlink(log_path);
 }
 
-static void compare_all(bool latency_only)
+static void part_bursts(void)
 {
-    double tick_ns = ns_per_tick(), one, two, eight;
-    compare_latency("bursts of 20", BURST_CALLS, tick_ns);
-    if (latency_only)
-        return;
-    compare_latency("alone", 1, tick_ns);
-    list_kinds(tick_ns);
+    compare_latency("bursts of 20", BURST_CALLS, ns_per_tick());
+}
+
+static void part_alone(void)
+{
+    compare_latency("alone", 1, ns_per_tick());
+}
+
+static void part_kinds(void)
+{
+    list_kinds(ns_per_tick());
+}
+
+static void part_rates(void)
+{
+    double one, two, eight;
     compare_rates(1, &one);
     compare_rates(2, &two);
     compare_rates(8, &eight);
     printf("\nliblog: two threads / one %.2f, eight / one %.2f\n", two / one, eight / one);
-    printf("level off, ns: liblog %.2f, spdlog %.2f\n", disabled_ns(&log_target_ours),
+}
+
+static void part_off(void)
+{
+    printf("\nlevel off, ns: liblog %.2f, spdlog %.2f\n", disabled_ns(&log_target_ours),
            disabled_ns(&log_target_spdlog));
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} parts[] = {{"bursts", part_bursts},
+             {"alone", part_alone},
+             {"kinds", part_kinds},
+             {"rates", part_rates},
+             {"off", part_off}};
+
+/* `name`: one of them, or NULL for all. */
+static void run_parts(const char *name)
+{
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (!name || strcmp(name, parts[i].name) == 0)
+            parts[i].run();
 }
 
 int main(int argc, char **argv)
 {
     const char *folder = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
-    bool call_only = false, latency_only = false;
+    const char *part = NULL;
+    bool call_only = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--quick") == 0) {
             effort.bursts = 100;
             effort.rounds = 1;
             effort.records = 100000;
             effort.disabled = 1000000;
-        } else if (strcmp(argv[i], "--latency") == 0) {
-            latency_only = true;
+        } else if (strcmp(argv[i], "--only") == 0 && argv[i + 1]) {
+            part = argv[++i];
         } else if (strcmp(argv[i], "--call") == 0) {
             call_only = true;
         } else {
@@ -378,6 +409,6 @@ int main(int argc, char **argv)
                "takes tens of nanoseconds itself.\n");
     if (call_only)
         return only_call();
-    compare_all(latency_only);
+    run_parts(part);
     return unlink(log_path);
 }

@@ -614,7 +614,9 @@ static void the_configurations_in_conf_are_valid(void **state)
     } files[] = {{"conf/shipper.example.yaml", "development", 2},
                  {"conf/development.yaml", "development", 1},
                  {"conf/staging.yaml", "staging", 1},
-                 {"conf/nginx.yaml", "development", 1}};
+                 {"conf/nginx.yaml", "development", 1},
+                 {"conf/formats.yaml", "development", 1},
+                 {"conf/text.yaml", "development", 1}};
     unsetenv("APP_ENV");
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         char path[4096];
