@@ -1,5 +1,7 @@
 #include "caller.h"
 
+#include "crash.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <time.h>
@@ -17,12 +19,13 @@ static void give_back_segment(struct caller *caller)
         instance->free_segment[instance->free_count++] = caller->segment;
 }
 
-static void caller_free(struct caller *caller)
+static void caller_free(struct caller *caller, bool is_own)
 {
     give_back_segment(caller);
     *caller->previous = caller->next;
     if (caller->next)
         caller->next->previous = caller->previous;
+    crash_stack_end(caller->crash_stack, is_own);
     os_unmap(caller, sizeof *caller);
 }
 
@@ -30,7 +33,7 @@ static void caller_end(void *argument)
 {
     instance_lock();
     caller_of_thread = NULL;
-    caller_free(argument);
+    caller_free(argument, true);
     instance_unlock();
 }
 
@@ -62,7 +65,7 @@ static void free_ended(void)
     for (struct caller *caller = all_callers, *next; caller; caller = next) {
         next = caller->next;
         if (caller != caller_of_thread && has_ended(caller))
-            caller_free(caller);
+            caller_free(caller, false);
     }
 }
 
@@ -92,8 +95,11 @@ struct caller *caller_make(void)
 {
     int errno_before = errno;
     instance_lock();
-    if (!caller_of_thread && (caller_of_thread = caller_new()))
+    if (!caller_of_thread && (caller_of_thread = caller_new())) {
         pthread_setspecific(end_key, caller_of_thread);
+        if (crash_is_watched())
+            caller_of_thread->crash_stack = crash_stack_begin();
+    }
     instance_unlock();
     errno = errno_before;
     return caller_of_thread;
@@ -194,8 +200,10 @@ static void free_others(const struct caller *mine)
 {
     for (struct caller *caller = all_callers, *next; caller; caller = next) {
         next = caller->next;
-        if (caller != mine)
-            os_unmap(caller, sizeof *caller);
+        if (caller == mine)
+            continue;
+        crash_stack_end(caller->crash_stack, false);
+        os_unmap(caller, sizeof *caller);
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include "frame.h"
 #include "instance.h"
+#include "traceback.h"
 
 #include <liblog/context.h>
 
@@ -26,7 +27,7 @@ struct caller_call {
     uint32_t around_count;     /* of the caller, as this call leaves it */
 };
 
-enum { CALLER_AROUND_MAX = 8 };
+enum { CALLER_AROUND_MAX = 8, CALLER_TRACEBACKS = 4 };
 
 /* For functions that hold a caller_call: the address sanitizer might move it to a stack of its own. */
 #define CALLER_ON_STACK __attribute__((no_sanitize_address))
@@ -44,7 +45,10 @@ struct caller {
     struct ring_producer producer[RING_FILE_DEPTHS];
     struct caller_call *around[CALLER_AROUND_MAX]; /* the calls around `call`, outermost first */
     struct caller *next, **previous;               /* all callers, under the life lock */
+    void *crash_stack;                             /* or NULL */
     struct caller_request request[LL_REQUEST_DEPTH_MAX];
+    uint32_t traceback_turn;
+    struct traceback traceback[CALLER_TRACEBACKS]; /* of fields on their way into a call */
 };
 
 /* This thread's, or NULL: none yet. Written in caller.c only. */

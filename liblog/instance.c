@@ -1,6 +1,7 @@
 #include "instance.h"
 
 #include "caller.h"
+#include "crash.h"
 #include "liblog/base/uuid.h"
 #include "problem.h"
 #include "quiet.h"
@@ -246,6 +247,14 @@ static void first_progress(struct ring_file *file)
     file->progress->next_seq[0] = file->progress->next_seq[1] = next_seq;
 }
 
+int instance_watch_crashes(void)
+{
+    instance_lock();
+    int error = opened ? common_make(&opened->common, &opened->writer.file) : 0;
+    instance_unlock();
+    return error ? LL_ENOMEM : LL_OK;
+}
+
 static int make_run_id(ll_problem *problem)
 {
     uint8_t uuid[UUID_SIZE];
@@ -275,6 +284,8 @@ static int open_locked(const ll_config *config, ll_problem *problem)
         return problem_set(problem, error, "no memory for the rings of the log: %s", ll_strerror(error));
     }
     first_progress(&instance->writer.file);
+    if (crash_is_watched())
+        common_make(&instance->common, &instance->writer.file);
     make_stats(&instance->writer, config);
     error = writer_start(&instance->writer);
     if (error) {

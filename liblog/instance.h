@@ -5,6 +5,7 @@
 #ifndef LIBLOG_INSTANCE_H
 #define LIBLOG_INSTANCE_H
 
+#include "common.h"
 #include "levels.h"
 #include "redact.h"
 #include "site.h"
@@ -17,6 +18,7 @@ struct instance {
     ll_config config;
     struct writer writer;
     struct site_arena arena;
+    struct common common; /* rings of nobody's own; made under the life lock */
     struct redact redact;
     pthread_mutex_t sites_mutex; /* the table and the arena; taken with all signals blocked */
     uint32_t free_segment[RING_FILE_SEGMENTS_MAX]; /* segments whose thread has ended */
@@ -52,6 +54,9 @@ struct instance *instance_after_fork(void);
 
 /* Counts a record, if it was to be logged, for which there is no ring and not even memory to have one. */
 void instance_count_dropped(const ll_site *site);
+
+/* From now on the crash handler finds a ring in each log that is open. LL_OK, LL_ENOMEM. */
+int instance_watch_crashes(void);
 
 /* Whether the site's level is on now; renews the site's state. */
 bool instance_look_at_level(ll_site *site);

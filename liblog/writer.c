@@ -388,6 +388,8 @@ static void *writer_thread(void *argument)
     struct writer *w = argument;
     int64_t idle_since_ns = os_monotonic_ns();
     os_thread_name("ll-writer");
+    w->thread_number = os_thread_id();
+    w->drain.run.has_own_addresses = true;
     if (has_rings_in_file(w))
         begin_in_file(w);
     __atomic_store_n(&w->started, 1, __ATOMIC_RELEASE);

@@ -57,6 +57,7 @@ struct writer {
     int64_t slow_ns; /* a block that takes longer is a stall */
     struct drain drain;
     pthread_t thread;
+    uint32_t thread_number; /* the kernel's */
     struct writer_kin kin;
 
     uint32_t state;        /* enum writer_state; futex */

@@ -75,6 +75,33 @@ int os_memory_file(const char *name);
  */
 bool os_maps_are_coherent(int fd);
 
+/* A stack for signal handlers, of os_signal_stack_bytes(), with a page below it that nobody may touch. */
+size_t os_signal_stack_bytes(void);
+int os_guarded_stack(size_t size, void **ret_stack);
+void os_guarded_stack_release(void *stack, size_t size);
+
+/* --- signal handlers ------------------------------------------------------------------------------------ */
+
+/* These may be called in one. */
+
+/* What is loaded at an address: its path ("" where that is not known) and where its addresses begin. False
+ * where there is nothing, or no way to ask that is safe here. The path is valid as long as the module is. */
+struct os_module {
+    const char *path;
+    uintptr_t base;
+};
+bool os_module_of(uintptr_t address, struct os_module *ret_module);
+
+/* Where a handler's third argument says that the thread was. */
+struct os_interrupted {
+    uintptr_t instruction;
+    const uintptr_t *return_address; /* as far as a call has just been made there; NULL: not known */
+};
+struct os_interrupted os_interrupted_at(const void *context);
+
+/* Sends this thread the same signal again, with all that is told about it. */
+int os_signal_again(int number, void *info);
+
 /* --- waiting -------------------------------------------------------------------------------------------- */
 
 /* Both leave errno as it was: a log call stands between a failure and the look at errno. */
