@@ -14,7 +14,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
-enum { NEW_FILE_SECONDS_MAX = 60 };
+enum { NEW_FILE_SECONDS_MAX = 60, WORD_LOCK = 1 };
+#define RECOVER_LOCK_NS_MAX INT64_C(10000000000)
 
 /* --- the dead run's statistics -------------------------------------------------------------------------- */
 
@@ -132,13 +133,6 @@ static enum block_state block_state(int fd, const struct ring_target *target, co
     return pread(fd, &last, 1, (off_t)end - 1) == 1 && last == '\n' ? BLOCK_WHOLE : BLOCK_MISSING;
 }
 
-static enum block_state look_at(const char *path, const struct ring_target *target, const char *run_id,
-                                int *ret_fd)
-{
-    *ret_fd = target->length && *path ? open_target(path, target) : -1;
-    return block_state(*ret_fd, target, run_id);
-}
-
 static void cut_at(int fd, uint64_t offset)
 {
     if (ftruncate(fd, (off_t)offset))
@@ -190,46 +184,41 @@ static void keep_part(struct drain *drain, struct pending *p, size_t there)
         cut_at(p->errors_fd, p->note.target[1].offset + p->note.target[1].length - drain->copies.size);
 }
 
-/*
- * Makes the block once more and writes what of it is not in the file. Whoever follows the file may have read
- * the lines that are: they stay where they stand. False when the block does not come out as it was.
- */
-static bool complete(struct drain *drain, struct pending *p)
+/* Writes what of the block is not in the file. Whoever follows the file may have read the lines that are:
+ * they stay where they stand. */
+static void complete(struct drain *drain, struct pending *p, size_t there)
 {
-    uint64_t offset = p->note.target[0].offset;
-    size_t there;
-    if (!drain_again(drain, &p->note))
-        return false;
     struct slice block = bytes_slice(&drain->block);
-    if (!file_begins_with(p->log_fd, offset, block, &there))
-        return false;
-    size_t written =
-        write_behind(p->log_fd, offset + there, slice_from(block.data + there, block.size - there));
+    size_t written = write_behind(p->log_fd, p->note.target[0].offset + there,
+                                  slice_from(block.data + there, block.size - there));
     if (there + written == block.size)
         ring_file_commit(drain->file);
     else
         keep_part(drain, p, there + written);
-    return true;
 }
 
-static int settle_fragment(struct ring_file *file, struct pending *p, const struct folder *folder,
-                           struct sink *log, struct sink *errors)
+/*
+ * How much of what was being written stands in the file. The best evidence is the block itself, made once
+ * more; where that does not come out as it was (another version made it), that a line of this run begins
+ * there.
+ */
+static enum block_state state_of(int fd, const struct ring_target *target, const char *run_id,
+                                 struct slice again, size_t *ret_there)
 {
-    struct drain drain;
-    struct counting counting;
-    int error = drain_init(&drain, file, log, errors);
-    if (error)
-        return error;
-    counting_begin(&counting, &drain, folder);
-    bool completed = complete(&drain, p);
-    counting_end(&counting, &drain);
-    drain_release(&drain);
-    if (completed)
-        return LL_OK;
-    cut_at(p->log_fd, p->note.target[0].offset);
+    *ret_there = 0;
+    if (fd < 0 || target->length == 0)
+        return BLOCK_MISSING;
+    if (again.size != target->length || !file_begins_with(fd, target->offset, again, ret_there))
+        return block_state(fd, target, run_id);
+    if (*ret_there == again.size)
+        return BLOCK_WHOLE;
+    return *ret_there ? BLOCK_FRAGMENT : BLOCK_MISSING;
+}
+
+static void take_back_copies(const struct pending *p)
+{
     if (p->errors_fd >= 0)
         cut_at(p->errors_fd, p->note.target[1].offset);
-    return LL_OK;
 }
 
 /*
@@ -237,33 +226,50 @@ static int settle_fragment(struct ring_file *file, struct pending *p, const stru
  * or, when the block cannot be made again as it was, cut off. Missing: copies that came before it are taken
  * back, for both are made again.
  */
-static int settle_found(struct ring_file *file, struct pending *p, enum block_state state,
-                        const struct folder *folder, struct sink *log, struct sink *errors)
+static void settle(struct drain *drain, struct pending *p, const char *run_id)
 {
-    if (state == BLOCK_FRAGMENT)
-        return settle_fragment(file, p, folder, log, errors);
-    if (state == BLOCK_WHOLE)
-        ring_file_commit(file);
-    else if (p->errors_fd >= 0)
-        cut_at(p->errors_fd, p->note.target[1].offset);
-    return LL_OK;
+    struct slice none = slice_from("", 0);
+    bool made = drain_again(drain, &p->note);
+    size_t there, copies_there;
+    enum block_state copies = state_of(p->errors_fd, &p->note.target[1], run_id,
+                                       made ? bytes_slice(&drain->copies) : none, &copies_there);
+    if (copies == BLOCK_MISSING && p->errors_fd >= 0)
+        cleanup_close(&(int){take_fd(&p->errors_fd)});
+    enum block_state state =
+        state_of(p->log_fd, &p->note.target[0], run_id, made ? bytes_slice(&drain->block) : none, &there);
+    if (state == BLOCK_WHOLE) {
+        ring_file_commit(drain->file);
+    } else if (state == BLOCK_FRAGMENT && made && there) {
+        complete(drain, p, there);
+    } else {
+        if (state == BLOCK_FRAGMENT)
+            cut_at(p->log_fd, p->note.target[0].offset);
+        take_back_copies(p);
+    }
 }
 
 static int settle_pending(struct ring_file *file, const struct folder *folder, struct sink *log,
                           struct sink *errors)
 {
+    struct drain drain;
+    struct counting counting;
     const struct ring_note *note = ring_file_pending(file);
-    int _cleanup_close_ log_fd = -1;
-    int _cleanup_close_ errors_fd = -1;
-    if (!note || log->is_stream)
+    if (!note || log->is_stream || note->target[0].length == 0)
         return LL_OK;
-    struct pending pending = {.note = *note, .errors_fd = -1};
-    const char *run_id = file->identity->run_id;
-    enum block_state state = look_at(log->path, &note->target[0], run_id, &log_fd);
-    pending.log_fd = log_fd;
-    if (errors && look_at(errors->path, &note->target[1], run_id, &errors_fd) != BLOCK_MISSING)
-        pending.errors_fd = errors_fd;
-    return settle_found(file, &pending, state, folder, log, errors);
+    int error = drain_init(&drain, file, log, errors);
+    if (error)
+        return error;
+    struct pending pending = {
+        .note = *note, .log_fd = open_target(log->path, &note->target[0]), .errors_fd = -1};
+    if (errors && !errors->is_stream && note->target[1].length)
+        pending.errors_fd = open_target(errors->path, &note->target[1]);
+    counting_begin(&counting, &drain, folder);
+    settle(&drain, &pending, file->identity->run_id);
+    counting_end(&counting, &drain);
+    cleanup_close(&pending.log_fd);
+    cleanup_close(&pending.errors_fd);
+    drain_release(&drain);
+    return LL_OK;
 }
 
 /* --- one ring ------------------------------------------------------------------------------------------- */
@@ -300,6 +306,7 @@ static int finish_ring(struct ring_file *file, const struct folder *folder, stru
 
 struct finding {
     bool is_alive;
+    bool is_gone; /* closed by its owner, or finished by another, since it was opened */
     int error;
     const char *reason;
 };
@@ -310,13 +317,28 @@ struct finding {
  */
 enum step { STEP_LOOK, STEP_SETTLE, STEP_FINISH };
 
+/* An owner that closes its log removes the file, then gives up its word: looked at in the other order, a file
+ * without an owner that has its name still was left by one who died. A second name is none that we gave. */
+static bool is_gone(int fd, struct finding *finding)
+{
+    struct stat st;
+    if (fstat(fd, &st))
+        st.st_nlink = 0;
+    finding->is_gone = st.st_nlink == 0;
+    if (st.st_nlink > 1) {
+        finding->error = LL_EACCES;
+        finding->reason = "it has a second name";
+    }
+    return st.st_nlink != 1;
+}
+
 static struct finding examine(int fd, const struct folder *folder, struct sink *log, struct sink *errors,
                               enum step step, ll_recovered *recovered)
 {
     struct ring_file file;
     struct finding finding = {.reason = "it is damaged"};
     finding.error = ring_file_is_alive(fd, folder->boot_id, &finding.is_alive);
-    if (finding.error || finding.is_alive)
+    if (finding.error || finding.is_alive || is_gone(fd, &finding))
         return finding;
     finding.error = ring_file_load(&file, fd, &finding.reason);
     if (finding.error)
@@ -343,20 +365,22 @@ static void count_finding(const struct finding *finding, const char *path, ll_re
     }
 }
 
-static int recover_one(const struct folder *folder, const char *path, struct sink *log, struct sink *errors,
-                       enum step step, ll_recovered *recovered, ll_problem *problem)
+static int recover_one(const struct folder *folder, int folder_fd, const char *name, struct sink *log,
+                       struct sink *errors, enum step step, ll_recovered *recovered, ll_problem *problem)
 {
-    int _cleanup_close_ fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    char path[LL_PATH_SIZE + 512];
+    int _cleanup_close_ fd = openat(folder_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct finding finding = {.error = LL_EACCES, .reason = "it cannot be opened, or is no file"};
     struct stat st;
     if (fd < 0 && errno == ENOENT)
         return LL_OK; /* its owner closed it, or another recoverer was here */
     if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
         finding = examine(fd, folder, log, errors, step, recovered);
-    if (step != STEP_SETTLE)
+    folder_path(folder, name, "", path, sizeof path);
+    if (step != STEP_SETTLE && !finding.is_gone)
         count_finding(&finding, path, recovered, problem);
-    if (step == STEP_FINISH && !finding.error && !finding.is_alive)
-        unlink(path);
+    if (step == STEP_FINISH && !finding.error && !finding.is_alive && !finding.is_gone)
+        unlinkat(folder_fd, name, 0);
     return finding.error;
 }
 
@@ -369,26 +393,37 @@ static bool ends_with(const char *name, const char *suffix)
 }
 
 /* A file that never got its name, of a process that died while it opened its log. */
-static void remove_unfinished(const char *path)
+static void remove_unfinished(int folder_fd, const char *name)
 {
     struct stat st;
-    if (lstat(path, &st) == 0 && time(NULL) - st.st_mtime > NEW_FILE_SECONDS_MAX)
-        unlink(path);
+    if (fstatat(folder_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        time(NULL) - st.st_mtime > NEW_FILE_SECONDS_MAX)
+        unlinkat(folder_fd, name, 0);
+}
+
+/* Whoever may write beside the log can put a symlink there, to the rings of another: it is not followed. */
+static DIR *open_entries(const struct folder *folder)
+{
+    int _cleanup_close_ fd = open(folder->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+    if (entries)
+        take_fd(&fd);
+    return entries;
 }
 
 /* Whether every ring could be looked at: memory that is short now may be there later. */
 static bool recover_step(const struct folder *folder, struct sink *log, struct sink *errors, enum step step,
                          ll_recovered *recovered, ll_problem *problem)
 {
-    char path[LL_PATH_SIZE + 512];
-    DIR *entries = opendir(folder->path);
+    DIR *entries = open_entries(folder);
     bool looked = entries || errno != ENOMEM;
     for (struct dirent *entry; entries && (entry = readdir(entries));) {
-        folder_path(folder, entry->d_name, "", path, sizeof path);
-        if (ends_with(entry->d_name, ".ring"))
-            looked &= recover_one(folder, path, log, errors, step, recovered, problem) != LL_ENOMEM;
-        else if (ends_with(entry->d_name, ".new") && step == STEP_FINISH)
-            remove_unfinished(path);
+        const char *name = entry->d_name;
+        if (ends_with(name, ".ring"))
+            looked &=
+                recover_one(folder, dirfd(entries), name, log, errors, step, recovered, problem) != LL_ENOMEM;
+        else if (ends_with(name, ".new") && step == STEP_FINISH)
+            remove_unfinished(dirfd(entries), name);
     }
     if (entries)
         closedir(entries);
@@ -431,46 +466,94 @@ static int folder_problem(struct job *job, int error)
                        "the rings of %s cannot be reached: %s", job->log_path, strerror(-error));
 }
 
-static void recover_locked(struct job *job, const struct folder *folder, struct os_robust *robust)
+/* A log that is a symlink of another than its owner: who recovers may be root, and would write where the one
+ * who made the link may not. */
+static int log_fault(struct job *job)
+{
+    struct stat link, file;
+    if (lstat(job->log_path, &link) || !S_ISLNK(link.st_mode) || link.st_uid == 0 || link.st_uid == geteuid())
+        return LL_OK;
+    if (stat(job->log_path, &file) == 0 && file.st_uid == link.st_uid)
+        return LL_OK;
+    return problem_set(&job->problem, LL_EACCES, "the log %s is a symlink to a file of another owner",
+                       job->log_path);
+}
+
+/* A log that is missing is made for those who log to it, not for who recovers. */
+static int make_log(struct job *job, const struct folder *folder)
+{
+    struct stat st;
+    if (geteuid() != 0 || strcmp(job->log_path, "stdout") == 0 || strcmp(job->log_path, "stderr") == 0)
+        return LL_OK;
+    int _cleanup_close_ fd = open(job->log_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+    if (fd < 0 || (stat(folder->path, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) == 0))
+        return LL_OK;
+    return problem_set(&job->problem, LL_EACCES, "the log %s cannot be made for its owner", job->log_path);
+}
+
+/* What a process that died has left. */
+static int recover_dead(struct job *job, const struct folder *folder, struct os_robust *robust)
 {
     struct sink log, errors;
     bool has_errors = job->options.error_file && *job->options.error_file;
+    if (os_robust_lock(robust, WORD_LOCK, RECOVER_LOCK_NS_MAX) < 0)
+        return problem_set(&job->problem, LL_ETIMEOUT,
+                           "the lock of %s is held by a living process that does not move", job->log_path);
+    job->recovered = (ll_recovered){0};
     sink_init(&log, job->log_path);
     sink_init(&errors, has_errors ? job->options.error_file : "");
-    os_robust_adopt(robust);
-    if (!job->options.dry_run)
-        os_robust_lock(robust, 1, -1);
-    job->result = recover_folder(folder, &log, has_errors ? &errors : NULL, job->options.dry_run,
-                                 &job->recovered, &job->problem);
-    if (job->result)
-        os_robust_abandon(robust, 1);
-    else if (!job->options.dry_run)
-        os_robust_unlock(robust, 1);
+    int error =
+        recover_folder(folder, &log, has_errors ? &errors : NULL, false, &job->recovered, &job->problem);
+    if (error)
+        os_robust_abandon(robust, WORD_LOCK);
+    else
+        os_robust_unlock(robust, WORD_LOCK);
     sink_release(&log);
     sink_release(&errors);
-    if (!job->result && job->recovered.damaged)
-        job->result = job->problem.error;
+    return error;
+}
+
+/* The living are not disturbed: the lock is taken only when there is something to finish. */
+static int recover_job(struct job *job, const struct folder *folder, struct os_robust *robust)
+{
+    int error = log_fault(job);
+    if (error)
+        return error;
+    os_robust_adopt(robust);
+    recover_folder(folder, NULL, NULL, true, &job->recovered, &job->problem);
+    if (job->recovered.finished && !job->options.dry_run)
+        error = make_log(job, folder);
+    if (job->recovered.finished && !job->options.dry_run && !error)
+        error = recover_dead(job, folder, robust);
+    return error || !job->recovered.damaged ? error : job->problem.error;
 }
 
 /* On a thread of its own, for the kernel's list of held words is the thread's, and the caller's is the C
- * library's. */
+ * library's. Whoever may write the folder may also cut the lock's file while it is mapped: hence the guard.
+ */
 static void *recover_thread(void *argument)
 {
     struct job *job = argument;
     struct folder folder;
     struct os_robust robust;
+    struct os_guard guard;
     int error = folder_open(&folder, job->log_path, job->options.ring_dir, false);
     if (error) {
         job->result = folder_problem(job, error);
         return NULL;
     }
-    error = os_robust_map(&robust, (int[]){-1, folder.lock_fd}, (uint64_t[]){0, 0});
-    if (error)
+    error = os_guard_begin(&guard);
+    if (!error && (error = os_robust_map(&robust, (int[]){-1, folder.lock_fd}, (uint64_t[]){0, 0})))
+        os_guard_end(&guard);
+    if (error) {
         job->result = folder_problem(job, error);
-    else
-        recover_locked(job, &folder, &robust);
-    if (!error)
+    } else {
+        os_guard_watch(&guard, os_robust_page(&robust, WORD_LOCK), os_page_size());
+        job->result = recover_job(job, &folder, &robust);
+        if (os_guard_end(&guard))
+            job->result = problem_set(&job->problem, LL_EFORMAT, "the lock of %s was cut off", job->log_path);
         os_robust_unmap(&robust);
+    }
     folder_close(&folder);
     return NULL;
 }

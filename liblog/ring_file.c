@@ -16,6 +16,7 @@ enum {
     PAGE_GROWTH,
     PAGES,
     PAGE_BYTES_MAX = 65536,
+    PIECE_BYTES = 16384,
     BYTE_ORDER_MARK = 0x01020304
 };
 
@@ -135,7 +136,10 @@ static void segment_unmap(const struct ring_file *file, struct ring_segment *seg
     for (int i = 0; i < RING_FILE_DEPTHS; i++)
         if (segment->ring[i].data)
             os_unmap(segment->ring[i].data, 2 * segment->ring[i].size);
-    os_unmap(segment->control_page, file->page);
+    if (file->is_copy)
+        free(segment->control_page);
+    else
+        os_unmap(segment->control_page, file->page);
     *segment = (struct ring_segment){0};
 }
 
@@ -194,12 +198,8 @@ void ring_file_leave(const struct ring_file *file)
 
 void ring_file_release(struct ring_file *file)
 {
-    for (uint32_t i = 0; file->segment && i < file->segment_count; i++) {
-        if (!file->is_copy)
-            segment_unmap(file, &file->segment[i]);
-        else
-            free(file->segment[i].control_page);
-    }
+    for (uint32_t i = 0; file->segment && i < file->segment_count; i++)
+        segment_unmap(file, &file->segment[i]);
     free(file->segment);
     if (file->is_copy)
         free(file->identity);
@@ -339,12 +339,41 @@ static const char *ring_fault(const struct ring *ring, unsigned parity)
     return NULL;
 }
 
-/* Copies one ring's data, twice in a row as it is mapped in its own process. */
+static bool is_zero(const char *bytes, size_t size)
+{
+    return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
+}
+
+/* What is zero is not touched, so that a file of holes which claims to be large costs no memory. */
+static int read_sparse(int fd, uint64_t offset, char *memory, uint64_t size)
+{
+    char piece[PIECE_BYTES];
+    while (size > 0) {
+        size_t n = size < sizeof piece ? (size_t)size : sizeof piece;
+        int error = read_all(fd, offset, piece, n);
+        if (error)
+            return error;
+        if (!is_zero(piece, n))
+            memcpy(memory, piece, n);
+        memory += n;
+        offset += n;
+        size -= n;
+    }
+    return LL_OK;
+}
+
+/* Copies what is published of one ring: in one piece from its tail on, as it is mapped in its own process,
+ * and what of it lies at the beginning there as well. */
 static int ring_load(const struct ring_file *file, uint64_t offset, struct ring *ring)
 {
-    int error = read_all(file->fd, offset, ring->data, ring->size);
+    uint64_t tail = ring->control->tail[ring_file_parity(file)], size = ring->control->head - tail;
+    uint64_t from = tail & (ring->size - 1);
+    uint64_t first = size < ring->size - from ? size : ring->size - from;
+    int error = read_sparse(file->fd, offset + from, ring->data + from, first);
     if (!error)
-        memcpy(ring->data + ring->size, ring->data, ring->size);
+        error = read_sparse(file->fd, offset, ring->data + ring->size, size - first);
+    if (!error)
+        error = read_sparse(file->fd, offset, ring->data, size - first);
     return error;
 }
 
@@ -357,26 +386,38 @@ static int fault(const char *reason, const char **ret_reason)
     return LL_EFORMAT;
 }
 
+/* The ring's ends are checked, then what lies between them is copied. */
+static int segment_ring_load(struct ring_file *file, struct ring_segment *segment, int depth, uint64_t offset,
+                             const char **ret_reason)
+{
+    void *memory;
+    struct ring *ring = &segment->ring[depth];
+    uint64_t size = ring_bytes_of(file->identity, depth);
+    if (os_reserve(2 * size, &memory))
+        return LL_ENOMEM;
+    *ring = (struct ring){control_of(segment, depth), memory, size};
+    int error = fault(ring_fault(ring, ring_file_parity(file)), ret_reason);
+    if (error)
+        return error;
+    file->published_bytes += ring->control->head - ring->control->tail[ring_file_parity(file)];
+    if (file->published_bytes > RING_FILE_PUBLISHED_BYTES_MAX)
+        return fault("its rings claim to hold more than they can", ret_reason);
+    return ring_load(file, offset, ring);
+}
+
 static int segment_load(struct ring_file *file, uint32_t index, const char **ret_reason)
 {
     struct ring_segment *segment = &file->segment[index];
     uint64_t offset = segment_offset(file, index);
-    size_t data = 2 * (size_t)(segment_bytes(file->identity) - file->page);
-    segment->control_page = malloc(file->page + data);
+    segment->control_page = malloc(file->page);
     if (!segment->control_page)
         return LL_ENOMEM;
     file->segment_count = index + 1;
     int error = read_all(file->fd, offset, segment->control_page, file->page);
-    char *memory = segment->control_page + file->page;
     offset += file->page;
     for (int i = 0; i < RING_FILE_DEPTHS && !error; i++) {
-        uint64_t size = ring_bytes_of(file->identity, i);
-        segment->ring[i] = (struct ring){control_of(segment, i), memory, size};
-        error = fault(ring_fault(&segment->ring[i], ring_file_parity(file)), ret_reason);
-        if (!error)
-            error = ring_load(file, offset, &segment->ring[i]);
-        memory += 2 * size;
-        offset += size;
+        error = segment_ring_load(file, segment, i, offset, ret_reason);
+        offset += ring_bytes_of(file->identity, i);
     }
     return error;
 }

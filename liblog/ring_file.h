@@ -42,6 +42,7 @@ enum {
     RING_BYTES_MIN = 65536,
     RING_BYTES_MAX = 1 << 30,
 };
+#define RING_FILE_PUBLISHED_BYTES_MAX (UINT64_C(16) << 30) /* of a dead process's rings together */
 
 struct ring_identity {
     char magic[8];
@@ -125,6 +126,7 @@ struct ring_file {
     size_t page;
     struct ring_segment *segment; /* [RING_FILE_SEGMENTS_MAX]; filled up to the count this process knows */
     uint32_t segment_count;
+    uint64_t published_bytes; /* of a copy: between the ends of all its rings */
 };
 
 /* Makes the file's first part in `fd` (empty) and maps it. `identity` is copied, its layout fields filled. */

@@ -23,6 +23,7 @@ static int recover_others(struct writer *w)
     ll_recovered recovered = {0};
     int error =
         recover_folder(&w->folder, &w->log, w->has_errors ? &w->errors : NULL, false, &recovered, NULL);
+    w->due = error != LL_OK;
     w->health.recovered_rings += recovered.finished;
     w->health.recovered_records += recovered.records;
     w->kin.live = recovered.living > 1; /* one of them is our own */
@@ -38,7 +39,7 @@ static int lock_log(struct writer *w)
     int taken = os_robust_lock(&w->robust, WORD_LOCK, WRITER_LOCK_NS_MAX);
     if (taken < 0)
         return -EBUSY;
-    int error = taken == 1 ? recover_others(w) : 0;
+    int error = taken == 1 || w->due ? recover_others(w) : 0;
     if (error)
         os_robust_abandon(&w->robust, WORD_LOCK);
     return error;
@@ -347,12 +348,9 @@ static void begin_in_file(struct writer *w)
     os_robust_lock(&w->robust, WORD_OWNER, -1);
     if (rename(w->new_path, w->ring_path))
         w->health.ring = LL_RING_MEMORY;
-    if (os_robust_lock(&w->robust, WORD_LOCK, -1) >= 0) {
-        if (recover_others(w))
-            os_robust_abandon(&w->robust, WORD_LOCK);
-        else
-            os_robust_unlock(&w->robust, WORD_LOCK);
-    }
+    w->due = true;
+    if (lock_log(w) == 0) /* else a stopped process holds it: then before the first block */
+        os_robust_unlock(&w->robust, WORD_LOCK);
     publish_health(w);
 }
 

@@ -77,6 +77,7 @@ struct writer {
     int64_t synced_at_ns;  /* monotonic */
     uint64_t unsynced;     /* calls that returned before their record was on the disk; atomic */
     int64_t told_at_ns;    /* monotonic: the last line on stderr */
+    bool due;              /* recovery: dead processes' rings were not looked at yet */
     bool barrier;          /* the kernel helps with sleeping for good */
     bool left_behind;      /* the ring file stays: at the end the log could not be written */
     ll_health health;      /* the thread's own */

@@ -375,6 +375,21 @@ static int robust_try(uint32_t *word, uint32_t mine, uint32_t *ret_seen)
     }
 }
 
+static int robust_try_pending(struct os_robust *robust, int index, uint32_t mine, uint32_t *ret_seen)
+{
+    struct robust_list_head *head = &robust_private(robust, 0)->head;
+    __atomic_store_n(&head->list_op_pending, &robust_private(robust, index)->link, __ATOMIC_RELEASE);
+    int taken = robust_try(os_robust_page(robust, index), mine, ret_seen);
+    if (taken >= 0) {
+        robust->held[index] = true;
+        robust_relink(robust);
+    }
+    __atomic_store_n(&head->list_op_pending, NULL, __ATOMIC_RELEASE);
+    return taken;
+}
+
+enum { ROBUST_WAIT_NS_MAX = 500000000 };
+
 static int robust_wait(uint32_t *word, uint32_t seen, int64_t timeout_ns)
 {
     uint32_t waited = seen | OS_WAITERS;
@@ -389,24 +404,21 @@ int os_robust_lock(struct os_robust *robust, int index, int64_t timeout_ns)
     if (robust->held[index])
         return -EDEADLK;
     uint32_t *word = os_robust_page(robust, index);
-    struct robust_list_head *head = &robust_private(robust, 0)->head;
     uint32_t mine = os_thread_id(), seen;
     int64_t end = os_monotonic_ns() + timeout_ns;
     for (;;) {
-        /* should we die between the exchange and the link, the kernel looks at the pending one */
-        __atomic_store_n(&head->list_op_pending, &robust_private(robust, index)->link, __ATOMIC_RELEASE);
-        int taken = robust_try(word, mine, &seen);
-        if (taken >= 0) {
-            robust->held[index] = true;
-            robust_relink(robust);
-            __atomic_store_n(&head->list_op_pending, NULL, __ATOMIC_RELEASE);
+        /* Should we die between the exchange and the link, the kernel looks at the pending one, and takes the
+         * word for ours if the number in it is ours: that of a thread in another container may be the same,
+         * so nothing pends on a word that is held. */
+        seen = __atomic_load_n(word, __ATOMIC_RELAXED);
+        int taken = os_word_is_held(seen) ? -EBUSY : robust_try_pending(robust, index, mine, &seen);
+        if (taken >= 0)
             return taken;
-        }
-        __atomic_store_n(&head->list_op_pending, NULL, __ATOMIC_RELEASE);
         int64_t left = timeout_ns < 0 ? -1 : end - os_monotonic_ns();
         if (timeout_ns >= 0 && left <= 0)
             return -ETIMEDOUT;
-        robust_wait(word, seen, left);
+        /* not for longer than a while: the word of a file that is cut meanwhile wakes nobody */
+        robust_wait(word, seen, left < 0 || left > ROBUST_WAIT_NS_MAX ? ROBUST_WAIT_NS_MAX : left);
         mine |= OS_WAITERS; /* others may still sleep: only one of them was woken */
     }
 }

@@ -139,4 +139,23 @@ static inline bool os_word_is_held(uint32_t value)
     return (value & OS_OWNER_MASK) != 0 && !(value & OS_OWNER_DIED);
 }
 
+/* --- mapped files that others can cut ------------------------------------------------------------------- */
+
+/*
+ * Pages of a mapped file that the file has no longer are SIGBUS to whoever touches them. While a guard
+ * stands, such a page among those that it watches becomes one of zeros, private to this process, and the
+ * access goes on. Faults elsewhere go to the handler that the program has. For the short time of a look at
+ * what may be hostile: the handler is the whole process's.
+ */
+struct os_guard {
+    int slot;
+};
+
+/* 0; -EBUSY when too many stand. */
+int os_guard_begin(struct os_guard *guard);
+void os_guard_watch(const struct os_guard *guard, void *pages, size_t size);
+
+/* Whether a page was lost. */
+bool os_guard_end(const struct os_guard *guard);
+
 #endif

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from support.logger import Account, Counters, Follower, Restless, ring_files
+from support.logger_kills import LoggerCampaign
 from support.processes import run, wait_until
 from support.shipper import Shipper
 from support.writer import Logrotate, generations, read_generations
@@ -212,3 +213,12 @@ def test_three_programs_on_one_file_write_whole_lines_and_survive_each_others_de
     account.read(log.read_bytes())
     for each in counters:
         account.settle(each.run_id(), each.returned(THREADS))
+
+
+def test_forty_kills_in_all_situations_lose_and_repeat_nothing(build, tmp_path):
+    """The beginning of campaign_kill_logger.py: bursts, rotations, two processes, both ring sizes, killed recoverers."""
+    campaign = LoggerCampaign(build, tmp_path / "campaign", seed=86)
+    while sum(campaign.kills.values()) < 40:
+        campaign.round()
+    assert campaign.recoverers_killed > 5
+    print(campaign)

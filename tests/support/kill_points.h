@@ -27,11 +27,13 @@ enum { KILL_ANY_CALL = -1 };
 
 /* The n-th time that one of its threads enters (and then leaves) a system call. */
 struct kill_point {
-    long call;  /* its number, as SYS_write; or KILL_ANY_CALL */
-    int nth;    /* of these, from 1 on, over all threads */
-    bool after; /* when it has run; else before */
-    long torn;  /* >= 0, with `after`: it is given only so many bytes to write */
-    int steps;  /* with `after`: so many instructions of its thread later */
+    long call;               /* its number, as SYS_write; or KILL_ANY_CALL */
+    int nth;                 /* of these, from 1 on, over all threads */
+    bool after;              /* when it has run; else before */
+    long torn;               /* >= 0, with `after`: it is given only so many bytes to write */
+    int steps;               /* with `after`: so many instructions of its thread later */
+    void (*meanwhile)(void); /* done while it stands still there; may be NULL */
+    bool spare;              /* then it goes on instead of being killed */
 };
 
 struct kill_trace {
@@ -87,6 +89,7 @@ static inline bool kill_at_call(struct kill_trace *trace, pid_t thread)
     }
     if (thread != trace->inside)
         return false;
+    trace->inside = 0;
     kill_step(thread, point->steps);
     return true;
 }
@@ -145,6 +148,10 @@ static inline int kill_run(void (*story)(void *), void *argument, const struct k
             continue; /* another of its threads has ended */
         if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
             if (!kill_at_call(&trace, thread))
+                continue;
+            if (point->meanwhile)
+                point->meanwhile();
+            if (point->spare)
                 continue;
             kill_program(trace.program);
             return 1;

@@ -231,7 +231,7 @@ static int kill_at_every_call(void (*story)(void *), void (*check)(void), int af
     for (int nth = 1; nth < POINTS_MAX; nth++) {
         bool reached = false;
         for (int after = 0; after <= afterwards; after++) {
-            struct kill_point point = {KILL_ANY_CALL, nth, after, -1, 0};
+            struct kill_point point = {KILL_ANY_CALL, nth, after, -1, 0, NULL, false};
             reached |= killed_at(story, &point);
             recover_now();
             check();
@@ -275,7 +275,7 @@ static void a_write_that_took_any_part_of_its_bytes_is_completed(void **state)
     (void)state;
     for (int nth = 1; reached; nth++)
         for (long bytes = 0; reached && bytes < TORN_MAX; bytes += bytes ? TORN_STRIDE : 1) {
-            struct kill_point point = {SYS_write, nth, true, bytes, 0};
+            struct kill_point point = {SYS_write, nth, true, bytes, 0, NULL, false};
             reached = killed_at(log_and_close, &point);
             kills += reached;
             recover_now();
@@ -293,61 +293,11 @@ static void death_between_two_instructions_after_a_write_loses_and_repeats_nothi
     (void)state;
     for (int nth = 1; reached; nth++)
         for (int steps = nth; reached && steps < STEPS_MAX; steps += STEP_STRIDE) {
-            struct kill_point point = {SYS_write, nth, true, -1, steps};
+            struct kill_point point = {SYS_write, nth, true, -1, steps, NULL, false};
             reached = killed_at(log_and_close, &point);
             recover_now();
             settle();
             in_new_folder();
-        }
-}
-
-/* --- a recoverer that is killed ------------------------------------------------------------------------- */
-
-/* A program that died in its second block, of whose log and copies only a part is there. */
-static void leave_fragment(void)
-{
-    const struct kill_point fragment = {SYS_write, 4, true, 777, 0};
-    assert_true(killed_at(log_and_close, &fragment));
-}
-
-static bool recoverer_killed_at(const struct kill_point *point)
-{
-    say_point(point);
-    int killed = kill_run(recover_it, NULL, point);
-    if (killed < 0)
-        fail_msg("not killed at %s, and it did not end well", point_text);
-    recover_now();
-    settle();
-    in_new_folder();
-    return killed;
-}
-
-static void a_recoverer_killed_before_and_after_any_system_call_is_followed_by_one_that_finishes(void **state)
-{
-    bool reached = true;
-    int nth = 0;
-    (void)state;
-    while (reached) {
-        nth++;
-        reached = false;
-        for (int after = 0; after <= 1; after++) {
-            struct kill_point point = {KILL_ANY_CALL, nth, after, -1, 0};
-            leave_fragment();
-            reached |= recoverer_killed_at(&point);
-        }
-    }
-    assert_in_range(nth, 30, POINTS_MAX);
-}
-
-static void a_recoverers_write_that_took_any_part_of_its_bytes_is_completed(void **state)
-{
-    bool reached = true;
-    (void)state;
-    for (int nth = 1; reached; nth++)
-        for (long bytes = 0; reached && bytes < TORN_MAX; bytes += bytes ? 4 * TORN_STRIDE : 1) {
-            struct kill_point point = {SYS_write, nth, true, bytes, 0};
-            leave_fragment();
-            reached = recoverer_killed_at(&point);
         }
 }
 
@@ -361,6 +311,7 @@ static void log_as_other(int may_go_on)
     char byte;
     snprintf(config.service, sizeof config.service, "other");
     snprintf(config.error_file, sizeof config.error_file, "errors.log");
+    config.marks = 0;
     if (ll_open(&config, NULL) != LL_OK)
         _exit(1);
     ll_info("early");
@@ -400,13 +351,165 @@ static void let_other_end(pid_t other, int go_on)
     free_lines(&lines);
 }
 
+/* --- what happens to the log between a write and its commit ----------------------------------------------- */
+
+/* The second block's write is over, and its writer stands still before it can note so: then `meanwhile`, then
+ * death. */
+static void die_after_second_block(void (*meanwhile)(void))
+{
+    const struct kill_point written = {SYS_write, 4, true, -1, 0, meanwhile, false};
+    assert_true(killed_at(log_and_close, &written));
+    recover_now();
+}
+
+static void rotate(void)
+{
+    assert_int_equal(rename("app.log", "app.log.1"), 0);
+}
+
+static void rotate_and_compress(void)
+{
+    assert_int_equal(rename("app.log", "app.log.1"), 0);
+    assert_int_equal(system("gzip app.log.1"), 0);
+}
+
+static void remove_log(void)
+{
+    assert_int_equal(unlink("app.log"), 0);
+}
+
+static void a_log_rotated_between_a_write_and_its_commit_holds_each_record_once(void **state)
+{
+    (void)state;
+    die_after_second_block(rotate);
+    settle();
+}
+
+/* The log as made anew goes on gapless from some record on to the last; returns the first. */
+static uint64_t count_new_log(void)
+{
+    struct account account = {0};
+    struct lines lines = read_lines("app.log");
+    assert_true(lines.count > 0);
+    uint64_t first = seq_of(lines.text[0]);
+    free_lines(&lines);
+    account.seq = account.i = first - 1;
+    count_file(&account, "app.log");
+    assert_true(account.i >= truth->returned);
+    return first;
+}
+
+/* The block's own file cannot be looked into any more: the block stands there and once more in the log, with
+ * the numbers that it has. */
+static void
+a_log_rotated_and_compressed_between_a_write_and_its_commit_may_hold_that_block_twice(void **state)
+{
+    struct account compressed = {0};
+    (void)state;
+    die_after_second_block(rotate_and_compress);
+    assert_int_equal(system("gzip -dc app.log.1.gz > was.log"), 0);
+    count_file(&compressed, "was.log");
+    assert_in_range(count_new_log(), 2, compressed.seq);
+}
+
+static void a_block_whose_log_is_removed_before_its_commit_is_written_again(void **state)
+{
+    (void)state;
+    die_after_second_block(remove_log);
+    assert_in_range(count_new_log(), 2, truth->returned);
+}
+
+/* The owner of a ring closes it while a recoverer that has opened it looks elsewhere: nobody died. */
+static pid_t closing;
+static int may_close;
+
+static void close_it(void)
+{
+    let_other_end(closing, may_close);
+}
+
+static void
+a_log_that_is_closed_while_a_recoverer_looks_at_its_ring_is_not_taken_for_a_dead_ones(void **state)
+{
+    bool reached = true;
+    int points = 0;
+    (void)state;
+    for (int nth = 1; reached; nth++) {
+        struct kill_point point = {SYS_openat, nth, true, -1, 0, close_it, true};
+        closing = start_other(&may_close);
+        int result = kill_run(recover_it, NULL, &point);
+        assert_true(result >= 0);
+        reached = waitpid(closing, NULL, WNOHANG) < 0;
+        points += reached;
+        if (!reached)
+            let_other_end(closing, may_close);
+        struct lines lines = read_lines("app.log");
+        assert_int_equal(lines.count, 4);
+        free_lines(&lines);
+        in_new_folder();
+    }
+    assert_true(points >= 3);
+}
+
+/* --- a recoverer that is killed ------------------------------------------------------------------------- */
+
+/* A program that died in its second block, of whose log and copies only a part is there. */
+static void leave_fragment(void)
+{
+    const struct kill_point fragment = {SYS_write, 4, true, 777, 0, NULL, false};
+    assert_true(killed_at(log_and_close, &fragment));
+}
+
+static bool recoverer_killed_at(const struct kill_point *point)
+{
+    say_point(point);
+    int killed = kill_run(recover_it, NULL, point);
+    if (killed < 0)
+        fail_msg("not killed at %s, and it did not end well", point_text);
+    recover_now();
+    settle();
+    in_new_folder();
+    return killed;
+}
+
+static void a_recoverer_killed_before_and_after_any_system_call_is_followed_by_one_that_finishes(void **state)
+{
+    bool reached = true;
+    int nth = 0;
+    (void)state;
+    while (reached) {
+        nth++;
+        reached = false;
+        for (int after = 0; after <= 1; after++) {
+            struct kill_point point = {KILL_ANY_CALL, nth, after, -1, 0, NULL, false};
+            leave_fragment();
+            reached |= recoverer_killed_at(&point);
+        }
+    }
+    assert_in_range(nth, 30, POINTS_MAX);
+}
+
+static void a_recoverers_write_that_took_any_part_of_its_bytes_is_completed(void **state)
+{
+    bool reached = true;
+    (void)state;
+    for (int nth = 1; reached; nth++)
+        for (long bytes = 0; reached && bytes < TORN_MAX; bytes += bytes ? 4 * TORN_STRIDE : 1) {
+            struct kill_point point = {SYS_write, nth, true, bytes, 0, NULL, false};
+            leave_fragment();
+            reached = recoverer_killed_at(&point);
+        }
+}
+
+/* --- a process that goes on ------------------------------------------------------------------------------ */
+
 static void a_process_that_writes_on_after_another_was_killed_repairs_what_that_left(void **state)
 {
     bool reached = true;
     (void)state;
     for (int nth = 1; reached; nth++)
         for (long bytes = 0; reached && bytes < TORN_MAX; bytes += bytes ? 4 * TORN_STRIDE : 1) {
-            struct kill_point point = {SYS_write, nth, true, bytes, 0};
+            struct kill_point point = {SYS_write, nth, true, bytes, 0, NULL, false};
             int go_on;
             pid_t other = start_other(&go_on);
             reached = killed_at(log_and_close, &point);
@@ -425,6 +528,10 @@ int main(void)
         in_folder(after_the_log_was_removed_a_kill_loses_nothing_that_was_logged_since),
         in_folder(a_write_that_took_any_part_of_its_bytes_is_completed),
         in_folder(death_between_two_instructions_after_a_write_loses_and_repeats_nothing),
+        in_folder(a_log_rotated_between_a_write_and_its_commit_holds_each_record_once),
+        in_folder(a_log_rotated_and_compressed_between_a_write_and_its_commit_may_hold_that_block_twice),
+        in_folder(a_block_whose_log_is_removed_before_its_commit_is_written_again),
+        in_folder(a_log_that_is_closed_while_a_recoverer_looks_at_its_ring_is_not_taken_for_a_dead_ones),
         in_folder(a_recoverer_killed_before_and_after_any_system_call_is_followed_by_one_that_finishes),
         in_folder(a_recoverers_write_that_took_any_part_of_its_bytes_is_completed),
         in_folder(a_process_that_writes_on_after_another_was_killed_repairs_what_that_left),

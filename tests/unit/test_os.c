@@ -225,6 +225,50 @@ static void of_many_threads_and_processes_one_holds_it_at_a_time(void **state)
     assert_int_equal(*word, 0);
 }
 
+/* --- mapped files that others can cut ------------------------------------------------------------------- */
+
+static sig_atomic_t program_saw;
+static sigjmp_buf program_goes_on;
+
+static void programs_handler(int number)
+{
+    (void)number;
+    program_saw++;
+    siglongjmp(program_goes_on, 1);
+}
+
+static void a_page_that_was_cut_off_under_a_guard_is_one_of_zeros(void **state)
+{
+    struct os_guard guard;
+    void *memory, *unguarded;
+    (void)state;
+    int fd = os_memory_file("cut");
+    size_t page = os_page_size();
+    struct sigaction before, programs = {.sa_handler = programs_handler};
+    assert_int_equal(os_allocate(fd, 0, 2 * page), 0);
+    assert_int_equal(os_map(fd, 0, page, &memory), 0);
+    assert_int_equal(os_map(fd, page, page, &unguarded), 0);
+    ((char *)memory)[7] = 'x';
+    sigaction(SIGBUS, &programs, &before);
+    assert_int_equal(os_guard_begin(&guard), 0);
+    os_guard_watch(&guard, memory, page);
+    assert_int_equal(((volatile char *)memory)[7], 'x');
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(((volatile char *)memory)[7], 0);
+    ((volatile char *)memory)[7] = 'y';
+    assert_int_equal(((volatile char *)memory)[7], 'y');
+    if (sigsetjmp(program_goes_on, 1) == 0)
+        fail_msg("a page without a guard is there: %d", ((volatile char *)unguarded)[7]);
+    assert_int_equal(program_saw, 1); /* another fault is the program's */
+    assert_true(os_guard_end(&guard));
+    struct sigaction after;
+    sigaction(SIGBUS, &before, &after);
+    assert_ptr_equal(after.sa_handler, programs_handler);
+    os_unmap(memory, page);
+    os_unmap(unguarded, page);
+    close(fd);
+}
+
 /* --- the rest ------------------------------------------------------------------------------------------- */
 
 static void a_twice_mapped_file_shows_its_beginning_behind_its_end(void **state)
@@ -273,6 +317,7 @@ int main(void)
         with_lock(who_waits_is_woken_when_the_holder_is_killed),
         with_lock(a_forked_child_that_lives_does_not_hold_its_dead_parents_lock),
         with_lock(of_many_threads_and_processes_one_holds_it_at_a_time),
+        cmocka_unit_test(a_page_that_was_cut_off_under_a_guard_is_one_of_zeros),
         cmocka_unit_test(a_twice_mapped_file_shows_its_beginning_behind_its_end),
         cmocka_unit_test(the_boot_is_the_same_for_all_who_ask),
         cmocka_unit_test(a_wait_ends_when_the_word_is_another_or_the_time_is_up),

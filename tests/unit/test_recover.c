@@ -589,6 +589,138 @@ static void one_damaged_ring_stops_no_other(void **state)
     settle("app.log");
 }
 
+/* --- a folder of somebody hostile ----------------------------------------------------------------------- */
+
+static int recover_fails(const char *path, const char *words)
+{
+    ll_problem problem = {0};
+    int error = ll_recover(path, NULL, NULL, &problem);
+    if (!strstr(problem.text, words))
+        fail_msg("%s", problem.text);
+    return error;
+}
+
+static void a_ring_with_a_second_name_is_left_alone(void **state)
+{
+    char ring[512];
+    (void)state;
+    kill_after_us(start_logger("app.log"), 1000);
+    assert_int_equal(count_files(".app.log.ll", ".ring", ring), 1);
+    assert_int_equal(mkdir(".mine.log.ll", 0700), 0);
+    assert_int_equal(link(ring, ".mine.log.ll/stolen.ring"), 0);
+    assert_int_equal(recover_fails("mine.log", "second name"), LL_EACCES);
+    assert_int_equal(access("mine.log", F_OK), -1);
+    assert_int_equal(unlink(".mine.log.ll/stolen.ring"), 0);
+    assert_int_equal(recover("app.log").finished, 1);
+    settle("app.log");
+}
+
+static void a_symlink_to_the_rings_of_another_log_is_not_followed(void **state)
+{
+    (void)state;
+    kill_after_us(start_logger("app.log"), 1000);
+    assert_int_equal(symlink(".app.log.ll", ".mine.log.ll"), 0);
+    ll_recover("mine.log", NULL, NULL, NULL);
+    assert_int_equal(access("mine.log", F_OK), -1);
+    assert_int_equal(recover("app.log").finished, 1);
+    settle("app.log");
+}
+
+static void a_log_that_is_a_symlink_of_another_owner_is_not_written_to(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        return; /* nobody else can make a file of another owner, and who is not root gains nothing by it */
+    kill_after_us(start_logger("app.log"), 1000);
+    assert_int_equal(rename("app.log", "real.log"), 0);
+    assert_int_equal(symlink("real.log", "app.log"), 0);
+    assert_int_equal(lchown("app.log", 12345, 12345), 0);
+    assert_int_equal(recover_fails("app.log", "symlink"), LL_EACCES);
+    assert_int_equal(lchown("app.log", 0, 0), 0);
+    assert_int_equal(recover("app.log").finished, 1);
+    settle("real.log");
+}
+
+static void a_log_made_by_root_for_another_belongs_to_that_one(void **state)
+{
+    struct stat st;
+    (void)state;
+    if (geteuid() != 0)
+        return; /* who is not root makes it for itself */
+    kill_after_us(start_logger("app.log"), 1000);
+    assert_int_equal(unlink("app.log"), 0);
+    assert_int_equal(chown(".app.log.ll", 12345, 12346), 0);
+    recover("app.log");
+    assert_int_equal(stat("app.log", &st), 0);
+    assert_int_equal(st.st_uid, 12345);
+    assert_int_equal(st.st_gid, 12346);
+}
+
+/* Holds the log's lock until it is killed. */
+static pid_t start_holder(const char *path)
+{
+    int held[2];
+    char byte;
+    assert_int_equal(pipe(held), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct folder folder;
+        struct os_robust robust;
+        if (folder_open(&folder, path, "", false) ||
+            os_robust_map(&robust, (int[]){-1, folder.lock_fd}, (uint64_t[]){0, 0}))
+            _exit(1);
+        os_robust_adopt(&robust);
+        os_robust_lock(&robust, 1, -1);
+        if (write(held[1], "", 1) != 1)
+            _exit(2);
+        for (;;)
+            pause();
+    }
+    assert_int_equal(read(held[0], &byte, 1), 1);
+    close(held[0]);
+    close(held[1]);
+    return child;
+}
+
+static void a_lock_that_is_cut_off_while_a_recoverer_waits_for_it_does_it_no_harm(void **state)
+{
+    char lock[512];
+    int status;
+    (void)state;
+    kill_after_us(start_logger("app.log"), 1000);
+    pid_t holder = start_holder("app.log"), recoverer = start_recoverer();
+    pause_ms(100);
+    struct folder folder;
+    assert_int_equal(folder_open(&folder, "app.log", "", false), 0);
+    snprintf(lock, sizeof lock, "/proc/self/fd/%d", folder.lock_fd);
+    assert_int_equal(truncate(lock, 0), 0);
+    folder_close(&folder);
+    assert_int_equal(waitpid(recoverer, &status, 0), recoverer);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1); /* told, and alive */
+    kill_child(holder);
+}
+
+/* A stopped process that holds the lock keeps nobody from opening the log. */
+static void a_log_whose_lock_is_held_by_a_stopped_process_can_be_opened(void **state)
+{
+    (void)state;
+    kill_after_us(start_logger("app.log"), 1000);
+    pid_t holder = start_holder("app.log");
+    open_log("app.log");
+    ll_info("late");
+    kill_child(holder);
+    assert_int_equal(ll_flush(FLUSH_MS_MAX), LL_OK);
+    ll_health health;
+    ll_health_get(&health);
+    assert_int_equal(health.recovered_rings, 1); /* before the first line of its own */
+    ll_close();
+    struct lines lines = read_lines("app.log");
+    assert_in_range(expect_gapless(&lines, mine->run_id, 1), mine->returned[0] + mine->returned[1],
+                    UINT64_MAX);
+    expect_member(lines.text[lines.count - 1], "message", "\"late\"");
+    free_lines(&lines);
+}
+
 static void a_ring_file_of_a_newer_version_is_left_for_who_knows_it(void **state)
 {
     char ring[512];
@@ -630,6 +762,12 @@ int main(void)
         with_truth(a_note_that_points_at_lines_of_another_run_cuts_nothing_there),
         with_truth(a_damaged_ring_file_harms_neither_the_recoverer_nor_what_the_log_holds),
         with_truth(one_damaged_ring_stops_no_other),
+        with_truth(a_ring_with_a_second_name_is_left_alone),
+        with_truth(a_symlink_to_the_rings_of_another_log_is_not_followed),
+        with_truth(a_log_that_is_a_symlink_of_another_owner_is_not_written_to),
+        with_truth(a_log_made_by_root_for_another_belongs_to_that_one),
+        with_truth(a_lock_that_is_cut_off_while_a_recoverer_waits_for_it_does_it_no_harm),
+        with_truth(a_log_whose_lock_is_held_by_a_stopped_process_can_be_opened),
         with_truth(a_ring_file_of_a_newer_version_is_left_for_who_knows_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
