@@ -360,7 +360,7 @@ static void more_types_are_within_their_stated_error_and_the_frequent_ones_are_t
     for (int i = 0; i < 60000; i++) {
         bool frequent = chance_below(&chance, 10) < 7;
         int type = frequent ? (int)chance_below(&chance, 20) : 20 + (int)chance_below(&chance, 280);
-        count_one(start_ns + i * 1000000, LL_LEVEL_ERROR, type);
+        count_one(start_ns + (int64_t)i * 1000000, LL_LEVEL_ERROR, type);
         if (i % 77 == 0)
             commit();
     }
