@@ -130,6 +130,8 @@ static int take_segment(struct instance *instance, uint32_t *ret_segment)
         *ret_segment = instance->free_segment[--instance->free_count];
         return 0;
     }
+    if (instance->writer.file.segment_count > 0) /* there may be more threads to come than rings */
+        common_make(&instance->common, &instance->writer.file);
     int error = ring_file_grow(&instance->writer.file, ret_segment);
     if (error == -EBADF && ring_file_reopen(&instance->writer.file, instance->writer.ring_path) == 0)
         error = ring_file_grow(&instance->writer.file, ret_segment);

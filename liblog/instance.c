@@ -2,6 +2,7 @@
 
 #include "caller.h"
 #include "crash.h"
+#include "early.h"
 #include "liblog/base/uuid.h"
 #include "problem.h"
 #include "quiet.h"
@@ -18,16 +19,18 @@
 
 enum { ARENA_BYTES = 1 << 20, CLOSE_CALLERS_NS_MAX = 1000000000 };
 
-uint32_t ll_state_off;
+/* Not that of a site which was never looked at: calls before ll_open are looked at, too. */
+uint32_t ll_state_off = 2;
 
 struct instance_page instance_page;
+bool instance_ever_opened;
 static bool page_is_wiped; /* by the kernel, in a child */
 static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t closing = PTHREAD_MUTEX_INITIALIZER; /* held through ll_close; taken before `life` */
 static struct quiet before_lock;                            /* under `life`: of the thread that holds it */
 static struct instance *opened;                             /* under `life`; a child finds its parent's */
-static struct levels levels;                                /* under `life` */
-static uint32_t levels_version;                             /* under `life`; ll_state_off is twice this */
+static struct levels levels = {.root = LL_LEVEL_INFO};      /* under `life` */
+static uint32_t levels_version = 1;                         /* under `life`; ll_state_off is twice this */
 static uint64_t last_epoch;                                 /* under `life` */
 static char run_id[UUID_TEXT_SIZE + 1];
 static uint64_t next_seq = 1;   /* of run_id: goes on over close and open */
@@ -70,9 +73,20 @@ static void levels_changed(void)
     __atomic_store_n(&ll_state_off, levels_version << 1, __ATOMIC_RELEASE);
 }
 
+/* Until the log is open the environment decides, as it will where the program asks it. */
+static void levels_before_open(void)
+{
+    const char *text = getenv("LOG_LEVEL");
+    if (text && levels_parse(&levels, text, NULL))
+        levels = (struct levels){.root = LL_LEVEL_INFO};
+    levels_changed();
+}
+
 bool instance_look_at_level(ll_site *site)
 {
     instance_lock();
+    if (levels_version == 1)
+        levels_before_open();
     bool on = (int)site->level >= (int)levels_of(&levels, site->logger);
     __atomic_store_n(&site->state, levels_version << 1 | on, __ATOMIC_RELAXED);
     instance_unlock();
@@ -209,6 +223,7 @@ static void instance_free(struct instance *instance)
     sink_release(&instance->writer.errors);
     os_unmap(instance->arena.memory, instance->arena.size);
     pthread_mutex_destroy(&instance->sites_mutex);
+    pthread_mutex_destroy(&instance->common.mutex);
     os_unmap(instance, sizeof *instance);
 }
 
@@ -226,6 +241,7 @@ static int instance_new(const ll_config *config, struct instance **ret_instance)
     instance->arena = (struct site_arena){.memory = arena, .size = ARENA_BYTES, .redact = &instance->redact};
     instance->epoch = ++last_epoch;
     pthread_mutex_init(&instance->sites_mutex, NULL);
+    pthread_mutex_init(&instance->common.mutex, NULL);
     sink_init(&instance->writer.log, config->file);
     sink_init(&instance->writer.errors, config->error_file);
     instance->writer.has_errors = *config->error_file != '\0';
@@ -268,6 +284,15 @@ static int make_run_id(ll_problem *problem)
     return LL_OK;
 }
 
+/* Before any other call can have a ring: what was logged earlier comes first. */
+static void hand_over_early(struct instance *instance)
+{
+    if (early_is_empty() || common_make(&instance->common, &instance->writer.file))
+        return;
+    early_hand_over(&instance->common.producer[COMMON_EARLY], &levels);
+    writer_poke(&instance->writer, true);
+}
+
 static int open_locked(const ll_config *config, ll_problem *problem)
 {
     struct instance *instance;
@@ -294,6 +319,8 @@ static int open_locked(const ll_config *config, ll_problem *problem)
         return problem_set(problem, error, "the log's writer cannot be started: %s", ll_strerror(error));
     }
     levels_parse(&levels, config->level, NULL);
+    hand_over_early(instance);
+    __atomic_store_n(&instance_ever_opened, true, __ATOMIC_RELAXED);
     set_opened(instance);
     levels_changed();
     return LL_OK;

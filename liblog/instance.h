@@ -44,6 +44,13 @@ static inline struct instance *instance_current(void)
     return __atomic_load_n(&instance_page.opened, __ATOMIC_ACQUIRE);
 }
 
+/* Whether there was ever a log: what is logged after its end is left out. Written in instance.c only. */
+extern bool instance_ever_opened; /* atomic */
+static inline bool instance_was_opened(void)
+{
+    return __atomic_load_n(&instance_ever_opened, __ATOMIC_RELAXED);
+}
+
 /* The life lock: of opening, closing, levels, and of getting and giving back a ring. A stretch of quiet. */
 void instance_lock(void);
 void instance_unlock(void);

@@ -1,5 +1,6 @@
 /* The public log calls: level -> context -> ring. */
 #include "caller.h"
+#include "early.h"
 #include "frame_usual.h"
 #include "quiet.h"
 
@@ -151,6 +152,33 @@ static void write_within(struct caller *caller, struct instance *instance, uint3
     after_call(caller, site, depth);
 }
 
+/* A call of a thread that could have no ring: written out in full, one at a time, into one for all of these.
+ * False when there is not even that. */
+static bool write_shared(const struct caller *caller, ll_site *site, struct frame_call *call, bool may_wait)
+{
+    struct instance *instance = instance_current();
+    struct quiet before;
+    uint64_t needed;
+    if (!instance || !__atomic_load_n(&instance->common.is_there, __ATOMIC_ACQUIRE))
+        return false;
+    if (!instance_site_is_on(site))
+        return true;
+    struct ring_producer *producer = &instance->common.producer[COMMON_SHARED];
+    call->site = site;
+    call->context = context_of(caller);
+    call->redact = &instance->redact;
+    call->thread = caller->thread;
+    quiet_begin(&before);
+    pthread_mutex_lock(&instance->common.mutex);
+    call->ticks = ticks_stamp();
+    if (frame_pack(producer, call, &needed) != 0)
+        pack_into_full(instance, producer, call, needed, may_wait);
+    pthread_mutex_unlock(&instance->common.mutex);
+    quiet_end(&before);
+    writer_poke(&instance->writer, site->level >= LL_LEVEL_ERROR || ring_producer_is_half_full(producer));
+    return true;
+}
+
 /* Any call: a thread's first, a site's first, with keys of its own, in a handler, with a full ring. */
 CALLER_ON_STACK static __attribute__((noinline)) void
 write_any(ll_site *site, unsigned flags, const char *message, const ll_field *fields, size_t count)
@@ -167,8 +195,10 @@ write_any(ll_site *site, unsigned flags, const char *message, const ll_field *fi
     bool on = instance && instance_site_is_on(site);
     if (on && depth < RING_FILE_DEPTHS)
         write_within(caller, instance, depth, site, flags, &call);
-    else if (on || caller->has_no_rings)
+    else if (on || (caller->has_no_rings && !write_shared(caller, site, &call, depth == 0)))
         instance_count_dropped(site);
+    else if (!instance && !caller->has_no_rings && !instance_was_opened())
+        early_write(caller, site, &call);
     caller_leave(caller, &mine, depth);
 }
 

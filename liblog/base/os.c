@@ -10,6 +10,7 @@
 #include <linux/magic.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,6 +183,15 @@ int os_reserve(size_t size, void **ret_memory)
     return 0;
 }
 
+int os_share(size_t size, void **ret_memory)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return -errno;
+    *ret_memory = memory;
+    return 0;
+}
+
 int os_wipe_on_fork(void *memory, size_t size)
 {
     return madvise(memory, size, MADV_WIPEONFORK) ? -errno : 0;
@@ -235,12 +245,24 @@ void os_unmap(void *memory, size_t size)
         munmap(memory, size);
 }
 
+/* A limit on the size of files (ulimit -f) is told twice: by an error, and by a signal that would end the
+ * program. Where signals are blocked it has not yet. */
+static void take_back_size_signal(void)
+{
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, SIGXFSZ);
+    sigtimedwait(&one, NULL, &(struct timespec){0, 0});
+}
+
 int os_allocate(int fd, uint64_t offset, uint64_t size)
 {
     int error;
     do
         error = posix_fallocate(fd, (off_t)offset, (off_t)size);
     while (error == EINTR);
+    if (error == EFBIG)
+        take_back_size_signal();
     return -error;
 }
 

@@ -58,6 +58,9 @@ void os_unmap(void *memory, size_t size);
 /* Private zeroed memory, not counted until touched. */
 int os_reserve(size_t size, void **ret_memory);
 
+/* Zeroed memory that forked children share. */
+int os_share(size_t size, void **ret_memory);
+
 /* Private zeroed memory that a forked child sees as zeros again, however it was forked. `memory` is whole
  * pages of it. -EINVAL where the kernel cannot. */
 int os_wipe_on_fork(void *memory, size_t size);

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 
@@ -264,6 +265,87 @@ static __attribute__((unused)) void closing_does_not_wait_for_a_thread_that_vani
     assert_true(after.tv_sec - before.tv_sec < 20);
 }
 
+/* --- more threads than rings ----------------------------------------------------------------------------- */
+
+enum { AT_ONCE = 1100, EACH = 5 };
+static pthread_barrier_t all_are_here;
+
+static void *log_when_all_are_here(void *argument)
+{
+    log_record((int)(intptr_t)argument, 0);
+    pthread_barrier_wait(&all_are_here);
+    for (uint64_t n = 1; n < EACH; n++)
+        log_record((int)(intptr_t)argument, n);
+    return NULL;
+}
+
+static void run_at_once(int count)
+{
+    static pthread_t threads[AT_ONCE];
+    pthread_attr_t small;
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 128 * 1024);
+    assert_int_equal(pthread_barrier_init(&all_are_here, NULL, (unsigned)count), 0);
+    for (intptr_t i = 0; i < count; i++)
+        assert_int_equal(pthread_create(&threads[i], &small, log_when_all_are_here, (void *)i), 0);
+    for (int i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&all_are_here);
+    pthread_attr_destroy(&small);
+}
+
+static void expect_all_of_all(int count)
+{
+    ll_health health;
+    ll_health_get(&health);
+    assert_int_equal(health.dropped, 0);
+    struct lines lines = close_and_read("app.log", (size_t)count * EACH);
+    for (int i = 0; i < count; i += count / 10)
+        expect_all_of(&lines, (uint64_t)i, EACH);
+    expect_gapless(&lines, ll_run_id(), seq_of(lines.text[0]));
+    free_lines(&lines);
+}
+
+static void more_threads_at_once_than_there_are_rings_lose_nothing(void **state)
+{
+    ll_config config = plain_config("app.log");
+    (void)state;
+    assert_true((int)AT_ONCE > (int)RING_FILE_SEGMENTS_MAX);
+    config.ring_bytes = 65536;
+    open_with(&config);
+    run_at_once(AT_ONCE);
+    expect_all_of_all(AT_ONCE);
+}
+
+/* The limit on a file's size stands for a disk that has no room for another ring. */
+static void threads_for_whose_rings_there_is_no_room_share_one(void **state)
+{
+    struct rlimit before, limit;
+    struct stat st;
+    char ring[512];
+    (void)state;
+    open_log("app.log");
+    log_record(1001, 0);
+    run_one(log_ten, (void *)(intptr_t)1000);
+    ll_flush(FLUSH_MS_MAX);
+    assert_int_equal(count_files(".app.log.ll", ".ring", ring), 1);
+    assert_int_equal(stat(ring, &st), 0);
+    getrlimit(RLIMIT_FSIZE, &before);
+    limit = (struct rlimit){(rlim_t)st.st_size + 4096, before.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    run_at_once(20);
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_int_equal(stat(ring, &st), 0);
+    assert_true((rlim_t)st.st_size <= limit.rlim_cur);
+    ll_health health;
+    ll_health_get(&health);
+    assert_int_equal(health.dropped, 0);
+    struct lines lines = close_and_read("app.log", 20 * EACH + 11);
+    for (uint64_t i = 0; i < 20; i++)
+        expect_all_of(&lines, i, EACH);
+    free_lines(&lines);
+}
+
 /* --- a handler that jumps out of a call ------------------------------------------------------------------ */
 
 static sigjmp_buf back;
@@ -338,6 +420,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         in_folder(a_thread_that_ends_leaves_nothing_behind),
+        in_folder(more_threads_at_once_than_there_are_rings_lose_nothing),
+        in_folder(threads_for_whose_rings_there_is_no_room_share_one),
 #if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__) /* which count threads by their end */
         in_folder(a_thread_that_ends_without_its_destructors_leaves_nothing_behind),
         in_folder(closing_does_not_wait_for_a_thread_that_vanished_in_a_call),
