@@ -154,6 +154,22 @@ int ring_file_reopen(struct ring_file *file, const char *path);
 int ring_file_load(struct ring_file *file, int fd, const char **ret_reason);
 void ring_file_release(struct ring_file *file);
 
+/*
+ * Looks at what is not drained yet, of a process that may be alive and go on meanwhile; nothing is changed.
+ *
+ *     ring_file_peek          progress and the ends of all rings, of one moment if …
+ *     …                       whatever else is to be of that moment
+ *     ring_file_peek_holds    … the generation is still the same
+ *     ring_file_peek_bytes    what lies between tails and heads, and the table of call sites
+ *
+ * LL_OK; LL_EFORMAT with a reason, LL_EIO, LL_ENOMEM as ring_file_load; LL_ETIMEOUT: producers were faster
+ * and have written over it (they write at most `reserve_bytes` behind their head): begin again. The file is
+ * the caller's to release, but when ring_file_peek has failed.
+ */
+int ring_file_peek(struct ring_file *file, int fd, const char **ret_reason);
+bool ring_file_peek_holds(const struct ring_file *file);
+int ring_file_peek_bytes(struct ring_file *file, uint64_t reserve_bytes);
+
 /* The offset of the owner's page, for os_robust_map, and whether somebody living holds the file. */
 uint64_t ring_file_owner_offset(void);
 int ring_file_is_alive(int fd, const uint8_t boot_id[static OS_BOOT_ID_SIZE], bool *ret_alive);

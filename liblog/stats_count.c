@@ -184,7 +184,7 @@ void stats_next_second(struct stats *stats, int64_t unix_ns)
 
 /* --- texts ---------------------------------------------------------------------------------------------- */
 
-static uint64_t hash_text(struct slice text)
+uint64_t stats_name_hash(struct slice text)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
     for (size_t i = 0; i < text.size; i++)
@@ -229,7 +229,7 @@ static struct slice name_of(struct slice type, char memory[static STATS_NAME_BYT
     size_t size = decode(memory, STATS_NAME_BYTES_MAX, type, &whole);
     if (whole)
         return slice_from(memory, size);
-    uint64_t hash = hash_text(type);
+    uint64_t hash = stats_name_hash(type);
     size = decode(memory, NAME_CUT_BYTES_MAX, type, &whole);
     memory[size++] = '#';
     for (int shift = 60; shift >= 0; shift -= 4)
@@ -288,7 +288,7 @@ static uint32_t replace_rarest(struct stats *stats, uint64_t hash, struct slice 
 
 static uint32_t take_row(struct stats *stats, struct slice name)
 {
-    uint64_t hash = hash_text(name);
+    uint64_t hash = stats_name_hash(name);
     uint16_t *slot = slot_of(stats, hash, name);
     if (*slot)
         return *slot - 1u;

@@ -71,6 +71,18 @@ void os_replace_by_private(void *memory, size_t size);
 /* Makes [offset, offset + size) exist on disk, so that a full disk is an error here and no signal later. */
 int os_allocate(int fd, uint64_t offset, uint64_t size);
 
+/* Keeps what the kernel loads from shared memory in one pread behind the one before. */
+static inline void os_load_fence(void)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("" ::: "memory"); /* loads are in order */
+#elif defined(__aarch64__)
+    __asm__ volatile("dmb ishld" ::: "memory");
+#else
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+#endif
+}
+
 /* A file without a name, in memory. Returns a descriptor or a negative errno. */
 int os_memory_file(const char *name);
 
