@@ -33,6 +33,7 @@ static struct levels levels = {.root = LL_LEVEL_INFO};      /* under `life` */
 static uint32_t levels_version = 1;                         /* under `life`; ll_state_off is twice this */
 static uint64_t last_epoch;                                 /* under `life` */
 static char run_id[UUID_TEXT_SIZE + 1];
+static char run_env[sizeof "LOG_RUN_ID=" + UUID_TEXT_SIZE] = "LOG_RUN_ID=";
 static uint64_t next_seq = 1;   /* of run_id: goes on over close and open */
 static ll_config forked_config; /* what a child opens at its first call */
 static bool forked;
@@ -279,6 +280,7 @@ static int make_run_id(ll_problem *problem)
     if (uuid7_now(uuid))
         return problem_set(problem, LL_ESYSTEM, "the kernel gives no random bytes for a run id");
     uuid_to_text(run_id, uuid);
+    memcpy(run_env + sizeof "LOG_RUN_ID=" - 1, run_id, UUID_TEXT_SIZE);
     next_seq = 1;
     run_is_over = false;
     return LL_OK;
@@ -534,6 +536,11 @@ void ll_reopen(void)
 const char *ll_run_id(void)
 {
     return run_id;
+}
+
+const char *ll_run_env(void)
+{
+    return run_env;
 }
 
 const char *ll_version(void)

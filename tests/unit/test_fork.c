@@ -175,6 +175,42 @@ static void a_child_that_logs_and_becomes_another_program_loses_nothing(void **s
     free_lines(&lines);
 }
 
+/* The shell stands for any program: what it finds in its environment is what liblog would take. */
+static void what_is_started_is_told_the_run_that_started_it(void **state)
+{
+    char *const arguments[] = {"sh", "-c", "printf %s \"$LOG_RUN_ID\" > told", NULL};
+    char *environment[] = {(char *)(uintptr_t)ll_run_env(), NULL};
+    char *told;
+    size_t size;
+    pid_t child;
+    (void)state;
+    open_log("app.log");
+    environment[0] = (char *)(uintptr_t)ll_run_env();
+    assert_int_equal(posix_spawn(&child, "/bin/sh", NULL, NULL, arguments, environment), 0);
+    expect_ended_well(child);
+    told = read_file("told", &size);
+    assert_string_equal(told, ll_run_id());
+    free(told);
+}
+
+static void exec_with_the_run(void)
+{
+    char *const arguments[] = {"sh", "-c", "printf %s \"$LOG_RUN_ID\" > told", NULL};
+    char *const environment[] = {(char *)(uintptr_t)ll_run_env(), NULL};
+    execve("/bin/sh", arguments, environment);
+}
+
+static void a_child_that_did_not_log_hands_its_parents_run_on(void **state)
+{
+    size_t size;
+    (void)state;
+    open_log("app.log");
+    run_child(fork, exec_with_the_run);
+    char *told = read_file("told", &size);
+    assert_string_equal(told, ll_run_id());
+    free(told);
+}
+
 /* --- children in the parent's memory --------------------------------------------------------------------- */
 
 static void a_vfork_child_that_logs_does_no_harm(void **state)
@@ -304,6 +340,8 @@ int main(void)
         in_folder(what_a_child_logged_that_ended_at_once_is_written_by_its_parent),
         in_folder(a_killed_childs_records_are_written_while_the_parent_goes_on),
         in_folder(a_child_that_logs_and_becomes_another_program_loses_nothing),
+        in_folder(what_is_started_is_told_the_run_that_started_it),
+        in_folder(a_child_that_did_not_log_hands_its_parents_run_on),
         in_folder(a_vfork_child_that_logs_does_no_harm),
         in_folder(posix_spawn_among_logging_threads_does_no_harm),
         in_folder(a_fork_in_the_middle_of_a_call_leaves_the_parents_record_to_the_parent),
