@@ -70,7 +70,7 @@ static void identity_complete(struct ring_identity *identity, size_t page)
 static bool is_same_file(const struct ring_file *file, int fd)
 {
     struct stat st;
-    return fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_dev == file->device &&
+    return fd >= 0 && os_status(fd, &st) == 0 && (uint64_t)st.st_dev == file->device &&
            (uint64_t)st.st_ino == file->inode;
 }
 
@@ -214,7 +214,7 @@ void ring_file_release(struct ring_file *file)
  * and whoever comes next finds the older state and does the work again. */
 static void put_back(const struct ring_file *file, uint64_t offset, const void *bytes, size_t size)
 {
-    if (file->is_copy && pwrite(file->fd, bytes, size, (off_t)offset) < 0)
+    if (file->is_copy && os_write_at(file->fd, bytes, size, offset))
         return;
 }
 
@@ -267,20 +267,10 @@ const struct ticks_anchor *ring_file_anchor(const struct ring_file *file)
 
 static int read_all(int fd, uint64_t offset, void *memory, size_t size)
 {
-    char *at = memory;
-    while (size > 0) {
-        ssize_t n = pread(fd, at, size, (off_t)offset);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return LL_EIO;
-        if (n == 0)
-            return LL_EFORMAT;
-        at += n;
-        offset += (uint64_t)n;
-        size -= (size_t)n;
-    }
-    return LL_OK;
+    ssize_t n = os_read_at(fd, memory, size, offset);
+    if (n < 0)
+        return LL_EIO;
+    return (size_t)n == size ? LL_OK : LL_EFORMAT;
 }
 
 static bool is_power_of_two(uint64_t value)

@@ -296,6 +296,10 @@ static int64_t pass(struct writer *w)
         if (error)
             return error;
     }
+    if (w->drain.starved) {
+        stall_begins(w, ENOMEM);
+        return -ENOMEM;
+    }
     if (w->drain.counters.records != before)
         publish_health(w);
     end_pass(w, cut, sync_wanted);

@@ -52,6 +52,7 @@ enum event_key {
     EVENT_EXCEPTION_MESSAGE,
     EVENT_EXCEPTION_CODE,
     EVENT_EXCEPTION_FINGERPRINT,
+    EVENT_EXCEPTION_TRACEBACK, /* of other programs, whose type may stand nowhere else (trace.h) */
     EVENT_PID,
     EVENT_TID,
     EVENT_TRUNCATED,

@@ -17,6 +17,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -353,6 +354,66 @@ struct os_interrupted os_interrupted_at(const void *context)
 int os_signal_again(int number, void *info)
 {
     return syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), number, info) ? -errno : 0;
+}
+
+/* --- files ---------------------------------------------------------------------------------------------- */
+
+enum { DISK_TRIES_MAX = 3 };
+
+ssize_t os_read_at(int fd, void *ret_bytes, size_t size, uint64_t offset)
+{
+    char *bytes = ret_bytes;
+    size_t done = 0;
+    for (int failures = 0; done < size;) {
+        ssize_t n = pread(fd, bytes + done, size - done, (off_t)(offset + done));
+        if (n == 0)
+            break;
+        if (n > 0)
+            done += (size_t)n;
+        else if (errno != EINTR && ++failures == DISK_TRIES_MAX)
+            return -errno;
+    }
+    return (ssize_t)done;
+}
+
+int os_write_at(int fd, const void *bytes, size_t size, uint64_t offset)
+{
+    const char *at = bytes;
+    for (int failures = 0; size > 0;) {
+        ssize_t n = pwrite(fd, at, size, (off_t)offset);
+        if (n > 0) {
+            at += n;
+            size -= (size_t)n;
+            offset += (uint64_t)n;
+        } else if (errno != EINTR && ++failures == DISK_TRIES_MAX) {
+            return n < 0 ? -errno : -EIO;
+        }
+    }
+    return 0;
+}
+
+int os_status(int fd, struct stat *ret_status)
+{
+    for (int i = 0; i < DISK_TRIES_MAX; i++) {
+        if (fstat(fd, ret_status) == 0)
+            return 0;
+        if (errno == EBADF)
+            break;
+    }
+    return -errno;
+}
+
+int os_cut_at(int fd, uint64_t size)
+{
+    for (int i = 0; i < DISK_TRIES_MAX; i++)
+        if (ftruncate(fd, (off_t)size) == 0)
+            return 0;
+    return -errno;
+}
+
+bool os_is_short(int error)
+{
+    return error == ENOMEM || error == EMFILE || error == ENFILE || error == EAGAIN;
 }
 
 /* --- waiting -------------------------------------------------------------------------------------------- */

@@ -116,6 +116,24 @@ struct os_interrupted os_interrupted_at(const void *context);
 
 /* Sends this thread the same signal again, with all that is told about it. */
 int os_signal_again(int number, void *info);
+/* --- files ---------------------------------------------------------------------------------------------- */
+
+/* Reads until `size` bytes are there or the file ends. A disk that fails is asked once more, and again.
+ * Returns the bytes read or a negative errno. */
+ssize_t os_read_at(int fd, void *ret_bytes, size_t size, uint64_t offset);
+
+/* Writes all of it, asked again as above. 0 or a negative errno. */
+int os_write_at(int fd, const void *bytes, size_t size, uint64_t offset);
+
+/* fstat; asked again as above. */
+struct stat;
+int os_status(int fd, struct stat *ret_status);
+
+/* Cuts the file; asked again as above. */
+int os_cut_at(int fd, uint64_t size);
+
+/* Whether an error says only that the process or the machine is short of something now. */
+bool os_is_short(int error);
 
 /* --- waiting -------------------------------------------------------------------------------------------- */
 

@@ -68,6 +68,7 @@ static const char *const key_names[EVENT_KEY_COUNT] = {
     [EVENT_EXCEPTION_MESSAGE] = "exception.message",
     [EVENT_EXCEPTION_CODE] = "exception.code",
     [EVENT_EXCEPTION_FINGERPRINT] = "exception.fingerprint",
+    [EVENT_EXCEPTION_TRACEBACK] = "(other programs' only)",
     [EVENT_PID] = "pid",
     [EVENT_TID] = "tid",
     [EVENT_TRUNCATED] = "truncated",
