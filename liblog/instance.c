@@ -15,9 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { ARENA_BYTES = 1 << 20, CLOSE_CALLERS_NS_MAX = 1000000000 };
+enum { ARENA_BYTES = 1 << 20, CLOSE_CALLERS_NS_MAX = 1000000000, EXIT_NS_MAX = 200000000 };
 
 /* Not that of a site which was never looked at: calls before ll_open are looked at, too. */
 uint32_t ll_state_off = 2;
@@ -499,10 +500,24 @@ void ll_close(void)
     pthread_setcancelstate(cancel_state, &cancel_state);
 }
 
+static uint32_t exiting_thread; /* atomic: the one in exit(); 0: none */
+static int64_t exit_ends_ns;    /* atomic: until then it counts as on its way */
+
 /* exit() and the end of main: after the program's own atexit handlers, whose records are still taken. */
 __attribute__((destructor(101))) static void close_at_exit(void)
 {
+    __atomic_store_n(&exit_ends_ns, INT64_MAX, __ATOMIC_RELAXED);
+    __atomic_store_n(&exiting_thread, os_thread_id(), __ATOMIC_RELEASE);
     ll_close();
+    __atomic_store_n(&exit_ends_ns, os_monotonic_ns() + EXIT_NS_MAX, __ATOMIC_RELEASE);
+}
+
+void instance_hold_at_exit(void)
+{
+    uint32_t exiting = __atomic_load_n(&exiting_thread, __ATOMIC_ACQUIRE);
+    while (exiting && exiting != os_thread_id() &&
+           os_monotonic_ns() < __atomic_load_n(&exit_ends_ns, __ATOMIC_ACQUIRE))
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
 }
 
 /* Between enter and leave the instance stays: ll_close waits for those inside. */

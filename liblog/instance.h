@@ -51,6 +51,11 @@ static inline bool instance_was_opened(void)
     return __atomic_load_n(&instance_ever_opened, __ATOMIC_RELAXED);
 }
 
+/* After a call that found no log: in a thread that goes on while another is in exit(), which has closed the
+ * log, it does not return before the process ends, or a moment has passed. A call that returned is in the
+ * log. */
+void instance_hold_at_exit(void);
+
 /* The life lock: of opening, closing, levels, and of getting and giving back a ring. A stretch of quiet. */
 void instance_lock(void);
 void instance_unlock(void);

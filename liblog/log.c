@@ -200,6 +200,8 @@ write_any(ll_site *site, unsigned flags, const char *message, const ll_field *fi
     else if (!instance && !caller->has_no_rings && !instance_was_opened())
         early_write(caller, site, &call);
     caller_leave(caller, &mine, depth);
+    if (!instance && depth == 0)
+        instance_hold_at_exit();
 }
 
 /* A call of a site that is registered, with its message and keys, not in a handler that interrupted another.

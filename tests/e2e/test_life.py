@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from support.logger import log_environment, ring_files as files_beside
+from support.logger import Account, Counters, log_environment, ring_files as files_beside
 from support.processes import wait_until
 
 
@@ -61,6 +61,20 @@ def signals(build, log, settled, records_own, children):
     assert told["handler"] > 100
     assert ring_files(log) == []
     return told
+
+
+def test_exit_among_logging_threads_loses_no_call_that_returned(build, tmp_path):
+    log, path = tmp_path / "app.log", tmp_path / "counters"
+    for attempt in range(10):
+        counters, account = Counters(path), Account()
+        done = subprocess.run([build / "tests" / "loggers" / "restless", path, "3", "0", "1000000000", "0",
+                               str(20 + attempt)], env=log_environment(log), timeout=60)
+        assert done.returncode == 0
+        account.read(log.read_bytes())
+        account.settle(counters.run_id(), counters.returned(3))
+        assert account.marks == {"close": 1} and ring_files(log) == []
+        counters.close()
+        log.unlink()
 
 
 def test_a_daemon_keeps_what_its_parent_logged_before(build, tmp_path):
