@@ -175,7 +175,8 @@ void stats_next_second(struct stats *stats, int64_t unix_ns)
     uint32_t time = second < 0 ? 0 : second > UINT32_MAX ? UINT32_MAX : (uint32_t)second;
     uint32_t minute = time / STATS_MINUTE_SECONDS;
     stats_fold(stats);
-    stats->second_ns = second * STATS_SECOND_NS;
+    stats->second_ns =
+        (int64_t)((uint64_t)second * STATS_SECOND_NS); /* the first there is may begin before 64 bits do */
     if (time != stats->open.second.time)
         close_span(stats, STATS_SECONDS, &stats->open.second, time);
     if (minute != stats->open.minute.time)

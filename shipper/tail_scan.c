@@ -4,6 +4,7 @@
 
 #include "liblog/base/cleanup.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 /* How often the folders are listed though nothing was heard: rarely when inotify watches them all; and the
@@ -36,6 +37,17 @@ static struct tracked *owner_of(const struct tail *tail, const struct found_file
     return NULL;
 }
 
+/* It is compressed under the name that it has now. Without memory the old one stays. */
+static void note_path(struct known *known, const char *path)
+{
+    char *copy = strcmp(known->path, path) != 0 ? strdup(path) : NULL;
+
+    if (!copy)
+        return;
+    free(known->path);
+    known->path = copy;
+}
+
 /* A file whose source was read and dropped, and which is as it was then. */
 static bool is_retired(struct tail *tail, const struct found_file *found)
 {
@@ -47,6 +59,7 @@ static bool is_retired(struct tail *tail, const struct found_file *found)
             known->evidence.size != found->size || known->evidence.modified_ns != found->modified_ns)
             continue;
         known->seen_at_look = tail->scan;
+        note_path(known, found->path);
         return true;
     }
     return false;
@@ -106,8 +119,11 @@ static void note_present(struct tail *tail)
     struct stat st;
 
     for (size_t i = 0; i < tail->source_count; i++) {
-        const struct tracked *tracked = tail->sources[i];
-        if (!tracked->seen && tracked->file.fd >= 0 && fstat(tracked->file.fd, &st) == 0 && st.st_nlink > 0)
+        struct tracked *tracked = tail->sources[i];
+        if (tracked->seen || tracked->file.fd < 0 || fstat(tracked->file.fd, &st) < 0)
+            continue;
+        tracked->file.unlinked = st.st_nlink == 0;
+        if (st.st_nlink > 0)
             tail->known.items[tracked->known].seen_at_look = tail->scan;
     }
 }
@@ -229,11 +245,29 @@ static int mourn(struct tail *tail, const struct found *found)
     return 0;
 }
 
+/* Nothing is lost by it: only later, and at the cost of listing the folders again and again. */
+static void tell_unwatched(struct tail *tail)
+{
+    struct problem problem = {0};
+
+    problem_set(&problem, ERR_IO_009, "%s; changes are found by listing the folders each second",
+                tail->watch ? "no inotify watches are left for this user" : "inotify is not to be had");
+    if (tail->on_problem)
+        tail->on_problem(tail->on_problem_context, &problem);
+}
+
 static void watch_folders(struct tail *tail, const struct found *found)
 {
-    for (size_t i = 0; i < found->folder_count; i++)
-        if (watch_folder(tail->watch, found->folders[i].path) > 0)
-            tail->scan_due = true; /* what came between the listing and now was not heard */
+    bool had = !tail->watches_lack;
+
+    tail->watches_lack = !tail->watch;
+    for (size_t i = 0; i < found->folder_count; i++) {
+        int result = watch_folder(tail->watch, found->folders[i].path);
+        tail->scan_due |= result > 0; /* what came between the listing and now was not heard */
+        tail->watches_lack |= result == -ENOSPC;
+    }
+    if (had && tail->watches_lack)
+        tell_unwatched(tail);
 }
 
 static void begin_scan(struct tail *tail)

@@ -87,10 +87,10 @@ int watch_folder(struct watch *watch, const char *path)
         return 0;
     folder = watch && !folder ? add_folder(watch, path) : folder;
     if (!folder)
-        return -1;
+        return watch ? -ENOMEM : -ENOSYS;
     folder->id = inotify_add_watch(watch->fd, path[0] ? path : ".", FOLDER_MASK);
     if (folder->id < 0)
-        return -1;
+        return -errno;
     watch->failed--;
     return 1;
 }

@@ -30,7 +30,8 @@ void watch_free(struct watch *watch);
 /* Readable when there are news, or -1. */
 int watch_fd(const struct watch *watch);
 
-/* 1 when the folder is watched from now on, 0 when it was already, -1 when it cannot be. */
+/* 1 when the folder is watched from now on, 0 when it was already, or a negative errno: -ENOSPC when the user
+ * has no watches left. */
 int watch_folder(struct watch *watch, const char *path);
 
 /* Watches an open file, whatever it is called, until it is deleted and closed by all. Its number in the news,
