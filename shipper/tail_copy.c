@@ -170,7 +170,8 @@ int copy_met_first(const struct tail *tail, const struct newcomer *n)
     for (int i = 0; i < n->candidate_count; i++) {
         const struct known *known = &tail->known.items[n->candidates[i]];
         struct tracked *tracked = known->source ? tracked_of(known->source) : NULL;
-        if (!tracked || !tracked->source.is_new || known_evidence(known)->offset > 0 ||
+        if (!tracked || !tracked->source.is_new || tracked->rewritten ||
+            tracked->file.inode == n->found->inode || known_evidence(known)->offset > 0 ||
             known_evidence(known)->compressed || !has_live_name(known_path(known), n->found))
             continue;
         int fd = file_fd(&tracked->file);

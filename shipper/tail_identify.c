@@ -94,7 +94,8 @@ static int settle(struct tail *tail, struct newcomer *n, enum pass pass)
         return give_original(tail, n) < 0 ? -1 : 1;
     if (same || (pass == PASS_REST && n->verdict == SOURCE_ROLLED_BACK && !tail_has(tail, known)))
         return give_known(tail, n) < 0 ? -1 : 1;
-    if (pass == PASS_MOVED && known)
+    /* A compressed file waits until it is known whose plain sibling is there. */
+    if (pass == PASS_MOVED && (known || n->probe->facts.compressed))
         return 0;
     n->known = copy_outrun_source(tail, n);
     if (n->known >= 0)
