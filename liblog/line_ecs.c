@@ -58,13 +58,15 @@ static void add_error(struct bytes *b, const struct frame_view *frame, const str
         unsigned type;
     } parts[] = {{",\"error.type\":", LL_TYPE_EXCEPTION_TYPE},
                  {",\"error.message\":", LL_TYPE_EXCEPTION_MESSAGE},
-                 {",\"error.code\":", LL_TYPE_EXCEPTION_CODE}};
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+                 {",\"error.code\":", LL_TYPE_EXCEPTION_CODE},
+                 {",\"error.stack_trace\":", LL_TYPE_TRACEBACK}};
+    for (size_t i = 0;
+         line_exception_part(frame, LL_TYPE_EXCEPTION_TYPE) && i < sizeof parts / sizeof parts[0]; i++) {
         const struct frame_value *part = line_exception_part(frame, parts[i].type);
         if (!part)
             continue;
         bytes_add(b, slice_of(parts[i].key));
-        line_add_text(b, part->text, limits);
+        line_add_exception_part(b, part, limits);
     }
 }
 
@@ -77,6 +79,8 @@ static void add_record(struct bytes *b, const struct record_run *run, const stru
     add_start(b, unix_ns, site->view.level);
     line_add_text(b, line_message(site, frame), limits);
     add_run(b, run, site->view.logger, seq);
+    if (frame->frame->flags & FRAME_CRASH)
+        line_add_member(b, "labels.mark", SLICE(LL_MARK_CRASH));
     for (int i = 0; i < CONTEXT_TEXTS; i++)
         line_add_member_if_any(b, context_keys[i], frame->context[i]);
     add_error(b, frame, limits);

@@ -59,13 +59,15 @@ static void add_exception(struct bytes *b, const struct frame_view *frame, const
         unsigned type;
     } parts[] = {{",\"exception.type\":", LL_TYPE_EXCEPTION_TYPE},
                  {",\"exception.message\":", LL_TYPE_EXCEPTION_MESSAGE},
-                 {",\"exception.code\":", LL_TYPE_EXCEPTION_CODE}};
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+                 {",\"exception.code\":", LL_TYPE_EXCEPTION_CODE},
+                 {",\"exception.stacktrace\":", LL_TYPE_TRACEBACK}};
+    for (size_t i = 0;
+         line_exception_part(frame, LL_TYPE_EXCEPTION_TYPE) && i < sizeof parts / sizeof parts[0]; i++) {
         const struct frame_value *part = line_exception_part(frame, parts[i].type);
         if (!part)
             continue;
         bytes_add(b, slice_of(parts[i].key));
-        line_add_text(b, part->text, limits);
+        line_add_exception_part(b, part, limits);
     }
 }
 
@@ -79,6 +81,8 @@ static void add_record(struct bytes *b, const struct record_run *run, const stru
     line_add_member_if_any(b, "spanId", frame->context[CONTEXT_SPAN_ID]);
     add_resource(b, run, site->view.logger);
     add_run(b, run, seq, frame->frame->thread);
+    if (frame->frame->flags & FRAME_CRASH)
+        line_add_member(b, "mark", SLICE(LL_MARK_CRASH));
     line_add_member_if_any(b, "request_id", frame->context[CONTEXT_REQUEST_ID]);
     line_add_member_if_any(b, "url.path", frame->context[CONTEXT_ENDPOINT]);
     line_add_member_if_any(b, "user.id", frame->context[CONTEXT_USER]);

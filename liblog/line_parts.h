@@ -4,6 +4,8 @@
 
 #include "line.h"
 
+#include <liblog/record.h>
+
 enum {
     LINE_STEP_BYTES =
         16, /* constant pieces are copied in steps, so as much behind them may be read and written */
@@ -16,6 +18,7 @@ struct line_limits {
     size_t text_max; /* of each string value, before escaping */
     uint32_t field_count;
     bool truncated;
+    bool has_own_addresses;
 };
 
 /* One value's parts of a line, as any layout of JSON needs them. */
@@ -24,6 +27,8 @@ void line_add_member(struct bytes *b, const char *key, struct slice text);
 void line_add_member_if_any(struct bytes *b, const char *key, struct slice text);
 void line_add_fields(struct bytes *b, const struct record_site *site, const struct frame_view *frame,
                      const struct line_limits *limits);
+void line_add_exception_part(struct bytes *b, const struct frame_value *part,
+                             const struct line_limits *limits);
 const struct frame_value *line_exception_part(const struct frame_view *frame, unsigned type);
 bool line_is_exception(unsigned type);
 

@@ -154,9 +154,11 @@ static void add_fields(struct bytes *b, const struct palette *p, const struct re
                        const struct frame_view *frame, const struct line_limits *limits)
 {
     bool has_keys = frame->frame->flags & FRAME_KEYS;
+    bool has_exception = line_exception_part(frame, LL_TYPE_EXCEPTION_TYPE) != NULL;
     for (uint32_t i = 0; i < limits->field_count; i++) {
         const struct frame_value *value = &frame->value[i];
-        if (line_is_exception(value->type) || value->type == LL_TYPE_END ||
+        bool is_alone = value->type == LL_TYPE_TRACEBACK && !has_exception; /* a call stack is a field then */
+        if ((line_is_exception(value->type) && !is_alone) || value->type == LL_TYPE_END ||
             line_is_shadowed(site, frame, i, limits->field_count))
             continue;
         add_field(b, p, has_keys ? value->key : site_key_text(&site->view, i), value, limits);
@@ -177,6 +179,11 @@ static void add_exception(struct bytes *b, const struct palette *p, const struct
         if (part)
             add_pair(b, p, parts[i].key, part->text, limits);
     }
+    const struct frame_value *traceback = line_exception_part(frame, LL_TYPE_TRACEBACK);
+    if (!traceback || !line_exception_part(frame, LL_TYPE_EXCEPTION_TYPE))
+        return;
+    add_key(b, p, SLICE("traceback"));
+    line_add_exception_part(b, traceback, limits);
 }
 
 static void add_source(struct bytes *b, const struct palette *p, const struct site_view *view)
@@ -195,6 +202,8 @@ static void add_line(struct bytes *b, const struct palette *p, const struct reco
                                                             "user"};
     add_start(b, p, unix_ns, site->view.level, site->view.logger);
     add_readable(b, cut(line_message(site, frame), limits));
+    if (frame->frame->flags & FRAME_CRASH)
+        add_pair(b, p, "mark", SLICE(LL_MARK_CRASH), limits);
     add_fields(b, p, site, frame, limits);
     add_exception(b, p, frame, limits);
     for (int i = 0; i < CONTEXT_TEXTS; i++)

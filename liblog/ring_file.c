@@ -189,6 +189,20 @@ int ring_file_grow(struct ring_file *file, uint32_t *ret_index)
     return 0;
 }
 
+static void segment_leave(const struct ring_file *file, const struct ring_segment *segment)
+{
+    os_replace_by_private(segment->control_page, file->page);
+    for (int i = 0; i < RING_FILE_DEPTHS; i++)
+        os_replace_by_private(segment->ring[i].data, 2 * segment->ring[i].size);
+}
+
+void ring_file_leave(const struct ring_file *file)
+{
+    os_replace_by_private(file->identity, front_bytes(file));
+    for (uint32_t i = 0; i < file->segment_count; i++)
+        segment_leave(file, &file->segment[i]);
+}
+
 void ring_file_release(struct ring_file *file)
 {
     for (uint32_t i = 0; file->segment && i < file->segment_count; i++)

@@ -147,6 +147,10 @@ int ring_file_make(struct ring_file *file, int fd, const struct ring_identity *i
  * -EBADF when the program has closed the descriptor. Under the caller's lock. */
 int ring_file_grow(struct ring_file *file, uint32_t *ret_index);
 
+/* In a forked child: puts private memory in the file's place, so that nothing that is still written there
+ * reaches the parent. */
+void ring_file_leave(const struct ring_file *file);
+
 /* Whether fd still is the ring file: programs close descriptors that they do not know, and use the numbers
  * again. */
 bool ring_file_is_open(const struct ring_file *file);

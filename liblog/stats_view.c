@@ -72,7 +72,7 @@ void stats_view_complete(ll_stats *stats)
         typed += stats->types[i].count;
     stats->untyped_errors = stats->total_errors > typed ? stats->total_errors - typed : 0;
     stats->tracking_duration_minutes =
-        stats->to_ns > stats->from_ns ? (double)(stats->to_ns - stats->from_ns) / 60e9 : 0;
+        stats->to_ns > stats->from_ns ? ((double)stats->to_ns - (double)stats->from_ns) / 60e9 : 0;
     stats->error_rate_per_minute =
         (double)stats->total_errors /
         (stats->tracking_duration_minutes > 0 ? stats->tracking_duration_minutes : 1);

@@ -23,8 +23,8 @@ enum value_kind {
 struct value {
     const char *data; /* a string without its quotes, anything else as it stands */
     uint32_t size;
-    uint8_t kind;
-    bool escaped;
+    uint16_t kind;
+    uint16_t escaped; /* 0 or 1; of this width, so that all but `data` is one word without a gap */
 };
 
 /* The record's keys that shipper uses. Nested ones are taken only from the record's own objects of that name.

@@ -3,10 +3,11 @@
  * Whoever kills this program reads there what must be in the log: the counter of a thread is the number of
  * its last record whose call returned, so the log holds that many, or one more.
  *
- *     restless COUNTERS THREADS [PAUSE_US [RECORDS [TYPES]]]
+ *     restless COUNTERS THREADS [PAUSE_US [RECORDS [TYPES [EXIT_AFTER_MS]]]]
  *
  * With TYPES every third record is an error of one of so many types, TypeN for record N modulo TYPES.
- * Ends by itself after RECORDS of each thread, or cleanly on SIGTERM; else it must be killed. The log is set
+ * Ends by itself after RECORDS of each thread, or cleanly on SIGTERM, or by exit() while its
+ * threads log; else it must be killed. The log is set
  * up by LOG_*.
  */
 #include <liblog/liblog.h>
@@ -107,8 +108,16 @@ static int open_log(void)
     return 78;
 }
 
+static void exit_after(long ms)
+{
+    if (ms <= 0)
+        return;
+    usleep((useconds_t)ms * 1000);
+    exit(0);
+}
+
 static int run_threads(struct counters *counters, int threads, unsigned pause_us, uint64_t records_max,
-                       unsigned types)
+                       unsigned types, long exit_after_ms)
 {
     struct worker workers[THREADS_MAX];
 
@@ -121,6 +130,7 @@ static int run_threads(struct counters *counters, int threads, unsigned pause_us
         if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0)
             return 71;
     }
+    exit_after(exit_after_ms);
     for (int i = 0; i < threads; i++)
         pthread_join(workers[i].thread, NULL);
     return 0;
@@ -148,7 +158,7 @@ int main(int argc, char **argv)
     memcpy(counters->run_id, ll_run_id(), strlen(ll_run_id()) + 1);
     code = run_threads(counters, threads, argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 0,
                        argc > 4 ? strtoull(argv[4], NULL, 10) : UINT64_MAX,
-                       argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : 0);
+                       argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : 0, argc > 6 ? atol(argv[6]) : 0);
     ll_close();
     return code;
 }

@@ -60,7 +60,7 @@ static size_t lines_of_stderr(void)
 static int log_until_stalled(int from, ll_health *ret_health)
 {
     int i = from;
-    for (*ret_health = (ll_health){0}; !ret_health->stalled && i < 4000; i++) {
+    for (*ret_health = (ll_health){0}; (!ret_health->stalled || !ret_health->write_errors) && i < 4000; i++) {
         log_some(i, i + 1);
         pause_ms(5);
         ll_health_get(ret_health);
