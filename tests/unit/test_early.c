@@ -65,8 +65,8 @@ static void its_time_is_that_of_the_call(void **state)
     ll_info("late");
     struct lines lines = close_and_read("app.log", 2);
     char first[64], second[64];
-    snprintf(first, sizeof first, "%s", member(lines.text[0], "timestamp"));
-    snprintf(second, sizeof second, "%s", member(lines.text[1], "timestamp"));
+    snprintf(first, sizeof first, "%.63s", member(lines.text[0], "timestamp"));
+    snprintf(second, sizeof second, "%.63s", member(lines.text[1], "timestamp"));
     double seconds[2] = {atof(first + 18), atof(second + 18)};
     double passed = seconds[1] - seconds[0] + (seconds[1] < seconds[0] ? 60 : 0);
     assert_true(passed > 0.055 && passed < 30);
