@@ -193,8 +193,16 @@ uint64_t stats_name_hash(struct slice text)
     return hash;
 }
 
+/* ASCII without NUL: eight bytes at once, of which none has its high bit or is 0. */
 static bool is_plain(struct slice text)
 {
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+    for (; text.size >= sizeof ones; text = slice_from(text.data + sizeof ones, text.size - sizeof ones)) {
+        uint64_t word;
+        memcpy(&word, text.data, sizeof word);
+        if ((word | (word - ones)) & highs)
+            return false;
+    }
     for (size_t i = 0; i < text.size; i++)
         if ((unsigned char)text.data[i] - 1u >= 0x7f)
             return false;
@@ -301,11 +309,10 @@ static uint32_t take_row(struct stats *stats, struct slice name)
     return i;
 }
 
-static void count_type(struct stats *stats, struct slice type)
+static void count_type(struct stats *stats, struct slice name)
 {
-    char memory[STATS_NAME_BYTES_MAX];
     uint32_t second = stats->open.second.time, minute = stats->open.minute.time;
-    struct stats_row *row = &stats->row[take_row(stats, name_of(type, memory))];
+    struct stats_row *row = &stats->row[take_row(stats, name)];
     if (row->second.time != second)
         close_cell(stats, STATS_TYPE_SECONDS, &row->second, second);
     if (row->minute.time != minute)
@@ -336,11 +343,9 @@ static struct stats_recent *take_recent(struct stats *stats)
     return stats_ring_entry(stats->file, STATS_RECENT, held + n % STATS_RECENT_BLOCK_MAX);
 }
 
-static void keep_recent(struct stats *stats, const struct stats_error *error)
+static void keep_recent(struct stats *stats, const struct stats_error *error, struct slice name)
 {
-    char memory[STATS_NAME_BYTES_MAX];
     struct stats_recent *r = take_recent(stats);
-    struct slice name = name_of(error->type, memory);
     r->order = ++stats->open.errors;
     r->time_ns = error->time_ns;
     r->seq = error->seq;
@@ -359,9 +364,11 @@ static void keep_recent(struct stats *stats, const struct stats_error *error)
 
 void stats_error(struct stats *stats, const struct stats_error *error)
 {
-    if (error->type.size)
-        count_type(stats, error->type);
-    keep_recent(stats, error);
+    char memory[STATS_NAME_BYTES_MAX];
+    struct slice name = name_of(error->type, memory);
+    if (name.size)
+        count_type(stats, name);
+    keep_recent(stats, error, name);
 }
 
 /* --- block by block ------------------------------------------------------------------------------------- */

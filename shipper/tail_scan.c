@@ -8,10 +8,12 @@
 #include <stdlib.h>
 
 /* How often the folders are listed though nothing was heard: rarely when inotify watches them all; and the
- * more files there are, the more rarely, so that looking costs a few percent of a core at most. */
-#define SCAN_WATCHED_NS   INT64_C(10000000000)
-#define SCAN_UNWATCHED_NS INT64_C(1000000000)
-#define SCAN_PER_FILE_NS  INT64_C(200000)
+ * more files there are, the more rarely, so that looking costs a thousandth of a core when they are watched,
+ * and a few percent when they are not. */
+#define SCAN_WATCHED_NS            INT64_C(10000000000)
+#define SCAN_UNWATCHED_NS          INT64_C(1000000000)
+#define SCAN_WATCHED_PER_FILE_NS   INT64_C(2000000)
+#define SCAN_UNWATCHED_PER_FILE_NS INT64_C(200000)
 
 enum { MOURNED_PER_SCAN_MAX = 1000 };
 
@@ -154,6 +156,8 @@ static void miss(struct tail *tail, struct tracked *tracked)
         if (fstat(file->fd, &st) == 0)
             file->unlinked = st.st_nlink == 0;
         tail_check_file(tail, tracked);
+        if (file->is_link) /* nothing tells when there is a new file where it leads */
+            tail_scan_within(tail, SCAN_UNWATCHED_NS);
         return;
     }
     if (++file->missing < 2 && !tail->options.once) {
@@ -337,8 +341,10 @@ static int take_in(struct tail *tail, const struct found *found, struct problem 
 
 static int64_t scan_interval_ns(const struct tail *tail)
 {
-    int64_t interval = watch_is_complete(tail->watch) ? SCAN_WATCHED_NS : SCAN_UNWATCHED_NS;
-    return interval + SCAN_PER_FILE_NS * (int64_t)tail->source_count;
+    int64_t count = (int64_t)tail->source_count;
+
+    return watch_is_complete(tail->watch) ? SCAN_WATCHED_NS + SCAN_WATCHED_PER_FILE_NS * count
+                                          : SCAN_UNWATCHED_NS + SCAN_UNWATCHED_PER_FILE_NS * count;
 }
 
 static void tell_found(void *context, const struct problem *problem, const char *path)

@@ -34,7 +34,8 @@ int watch_fd(const struct watch *watch);
  * has no watches left. */
 int watch_folder(struct watch *watch, const char *path);
 
-/* Watches an open file, whatever it is called, until it is deleted and closed by all. Its number in the news,
+/* Watches an open file, whatever it is called: its bytes (WATCH_WRITTEN) and its names (WATCH_NAMES), until
+ * it is deleted and closed by all. Its number in the news,
  * >= 0 and the same for one file, or -1. */
 int watch_file(struct watch *watch, int fd);
 

@@ -43,7 +43,7 @@ struct model {
     char failure[1024];
 };
 
-static void tell(const struct model *model, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void tell(const struct model *model, const char *format, ...)
 {
     va_list arguments;
 
@@ -54,7 +54,7 @@ static void tell(const struct model *model, const char *format, ...)
     va_end(arguments);
 }
 
-static void fail(struct model *model, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void fail(struct model *model, const char *format, ...)
 {
     va_list arguments;
 

@@ -180,9 +180,11 @@ static bool is_elsewhere(const struct world *world, const struct world_file *exc
     return false;
 }
 
-/* The lines from an index on are in this file no more. */
+/* The lines from an index on are in this file no more. What is written there afterwards nobody has looked at.
+ */
 static void destroy(struct world *world, struct world_file *file, int from)
 {
+    file->seen = false;
     for (int i = from; i < file->count; i++)
         if (!is_elsewhere(world, file, file->lines[i]))
             world->lines[file->lines[i]].may_be_lost = true;

@@ -284,6 +284,33 @@ static void a_copy_that_was_outrun_is_not_read_again(void **state)
     check_outrun(true);
 }
 
+/* Logs that begin with the same kilobyte: what turns up when one was truncated is no copy of it only for
+ * that. */
+static void another_log_with_an_equal_beginning_is_no_copy(void **state)
+{
+    char *head = make_lines("head", 0, 40), *old, *other, *want;
+
+    (void)state;
+    assert_true(asprintf(&old, "%sold 1\nold 2\nold 3\n", head) > 0);
+    assert_true(asprintf(&other, "%sother\nmore of the other, which is longer\n", head) > 0);
+    write_file("app.log", old);
+    start();
+    turn();
+    write_file("app.log.1", other);
+    make_old("app.log.1", 60);
+    write_file("app.log", "new\n");
+    for (int i = 0; i < 4; i++) {
+        pass_time(2);
+        turn();
+    }
+    assert_true(asprintf(&want, "%s%snew\n", old, other) > 0);
+    assert_got(want);
+    free(want);
+    free(other);
+    free(old);
+    free(head);
+}
+
 static void a_copy_met_together_with_its_original_is_not_read(void **state)
 {
     char *lines = make_lines("both", 0, 50), *want;
@@ -328,6 +355,24 @@ static void an_output_that_lags_gets_no_bytes_that_were_written_over(void **stat
     assert_int_equal(size, 0);
     assert_int_equal(end, SOURCE_WAIT);
     free(other);
+    free(lines);
+}
+
+static void a_file_written_anew_before_its_first_byte_was_read_is_a_new_source(void **state)
+{
+    char *lines = make_lines("old", 0, 50), *anew = make_lines("new", 0, 100);
+
+    (void)state;
+    write_file("app.log", lines);
+    start();
+    look();
+    write_file("app.log", anew);
+    turn();
+    turn();
+    assert_got(anew);
+    assert_int_equal(shop.lost_bytes, strlen(lines));
+    assert_int_equal(shop.known_count, 2);
+    free(anew);
     free(lines);
 }
 
@@ -675,6 +720,31 @@ static void a_live_file_behind_a_link_is_followed_and_heard(void **state)
     turn();
     turn();
     assert_got("one\ntwo\nlate\nthree\nfour\n");
+    assert_int_equal(shop.lost_bytes, 0);
+}
+
+/* The link stays as it is: so it is with the logs of containers. */
+static void a_rotation_where_a_link_leads_is_heard(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir("data", 0755), 0);
+    write_file("data/0.log", "one\n");
+    assert_int_equal(symlink("data/0.log", "app.log"), 0);
+    start();
+    turn();
+    turn();
+    struct pollfd poll_fd = {.fd = tail_watch_fd(shop.tail), .events = POLLIN};
+    assert_int_equal(poll(&poll_fd, 1, 0), 0);
+    append_file("data/0.log", "two\n");
+    assert_int_equal(rename("data/0.log", "data/0.log.1"), 0);
+    assert_int_equal(poll(&poll_fd, 1, 1000), 1);
+    turn(); /* there is no new one yet */
+    write_file("data/0.log", "three\n");
+    for (int i = 0; i < 8; i++) {
+        pass_time(1);
+        turn();
+    }
+    assert_got("one\ntwo\nthree\n");
     assert_int_equal(shop.lost_bytes, 0);
 }
 
@@ -1153,8 +1223,10 @@ int main(void)
         IN_SHOP(copytruncate_to_any_size_loses_and_repeats_nothing),
         IN_SHOP(copytruncate_while_stopped_loses_and_repeats_nothing),
         IN_SHOP(a_copy_that_was_outrun_is_not_read_again),
+        IN_SHOP(another_log_with_an_equal_beginning_is_no_copy),
         IN_SHOP(a_copy_met_together_with_its_original_is_not_read),
         IN_SHOP(an_output_that_lags_gets_no_bytes_that_were_written_over),
+        IN_SHOP(a_file_written_anew_before_its_first_byte_was_read_is_a_new_source),
         IN_SHOP(what_a_truncation_took_unread_is_counted),
         IN_SHOP(a_file_written_over_between_the_look_and_the_read_is_not_taken_for_the_rest),
         IN_SHOP(a_copy_on_its_way_is_left_alone_until_it_is_done),
@@ -1167,6 +1239,7 @@ int main(void)
         IN_SHOP(many_compressed_files_share_a_few_streams),
         IN_SHOP(a_damaged_file_gives_what_can_be_read_and_is_told_once),
         IN_SHOP(a_live_file_behind_a_link_is_followed_and_heard),
+        IN_SHOP(a_rotation_where_a_link_leads_is_heard),
         IN_SHOP(a_reused_inode_is_a_new_source),
         IN_SHOP(evidence_reaches_back_over_a_restart),
         IN_SHOP(equal_heads_are_kept_apart),
