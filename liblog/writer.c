@@ -220,8 +220,8 @@ static int write_block(struct writer *w)
     }
     if (error) {
         w->health.write_errors++;
-        stall_begins(w, -error);
         publish_health(w);
+        stall_begins(w, -error);
         return error;
     }
     if (__atomic_load_n(&w->stalled, __ATOMIC_SEQ_CST))

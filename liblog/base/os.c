@@ -302,7 +302,7 @@ size_t os_signal_stack_bytes(void)
 
 int os_guarded_stack(size_t size, void **ret_stack)
 {
-    void *memory;
+    void *memory = NULL;
     int error = os_reserve(size + os_page_size(), &memory);
     if (error)
         return error;

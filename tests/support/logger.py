@@ -154,6 +154,6 @@ def ring_folder(log):
 
 
 def ring_files(log):
-    """The rings that lie beside a log; the lock of its writers stays there."""
+    """The rings that lie beside a log; the lock of its writers and the statistics of its runs stay there."""
     folder = ring_folder(log)
-    return sorted(name for name in os.listdir(folder) if not name.startswith("lock.")) if folder.exists() else []
+    return sorted(name for name in os.listdir(folder) if name.endswith((".ring", ".new"))) if folder.exists() else []

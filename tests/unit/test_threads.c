@@ -422,13 +422,14 @@ int main(void)
         in_folder(a_thread_that_ends_leaves_nothing_behind),
         in_folder(more_threads_at_once_than_there_are_rings_lose_nothing),
         in_folder(threads_for_whose_rings_there_is_no_room_share_one),
-#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__) /* which count threads by their end */
+#if !defined(__SANITIZE_THREAD__) &&                                                                         \
+    !defined(__SANITIZE_ADDRESS__) /* which count threads and stacks by their end */
         in_folder(a_thread_that_ends_without_its_destructors_leaves_nothing_behind),
         in_folder(closing_does_not_wait_for_a_thread_that_vanished_in_a_call),
-#endif
-#if !defined(__SANITIZE_THREAD__) /* which lets no signal through */
         in_folder(a_thread_cancelled_in_the_middle_of_a_call_harms_no_other),
         in_folder(a_thread_that_a_handler_ends_in_the_middle_of_a_call_harms_no_other),
+#endif
+#if !defined(__SANITIZE_THREAD__) /* which lets no signal through */
         in_folder(a_thread_that_handlers_jump_out_of_calls_goes_on_with_its_own_ring),
         in_folder(the_same_on_an_alternate_stack),
 #endif
