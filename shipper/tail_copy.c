@@ -19,7 +19,6 @@ bool copy_is_known(struct tail *tail, const struct found_file *found)
     return false;
 }
 
-/* Without memory for it, the file is only compared again at the next scan. */
 void copy_remember_file(struct tail *tail, uint64_t device, uint64_t inode, uint64_t size,
                         int64_t modified_ns, int known)
 {
@@ -43,8 +42,6 @@ void copy_remember(struct tail *tail, const struct newcomer *n, int known)
     copy_remember_file(tail, found->device, found->inode, found->size, found->modified_ns, known);
 }
 
-/* app.log.1.gz beside app.log.1, with the same head: gzip (or zstd) is at work, or has kept its input. Read
- * once, from the plain one. */
 int copy_plain_sibling(const struct tail *tail, const struct newcomer *n)
 {
     for (int i = 0; i < n->candidate_count; i++) {
@@ -55,7 +52,6 @@ int copy_plain_sibling(const struct tail *tail, const struct newcomer *n)
     return -1;
 }
 
-/* The same, of which so little is written that it has no head yet. */
 bool copy_is_being_made(const struct tail *tail, const struct newcomer *n)
 {
     if (!n->probe->is_cut || n->probe->facts.head.size > 0)
@@ -91,6 +87,17 @@ static bool is_beginning_of(const struct newcomer *n, const struct source_eviden
     return source_hash_equal(&hash, known);
 }
 
+/* It reaches the source's position, and other bytes are there. */
+static bool contradicts(const struct newcomer *n, const struct source_evidence *evidence)
+{
+    const struct source_facts *facts = &n->probe->facts;
+    struct source_hash hash;
+
+    return evidence->marker.size > 0 &&
+           facts->hash_before(facts->context, evidence->offset, evidence->marker.size, &hash) &&
+           !source_hash_equal(&hash, &evidence->marker);
+}
+
 /* copytruncate's copy of a log that its marker does not tell: the log went on growing and was read on between
  * the copy and the truncation, so that the copy ends before the source's position; or nothing was read yet;
  * or the copy is shorter than the source's head. It begins as the source does, it is an older generation of
@@ -103,7 +110,8 @@ int copy_outrun_source(const struct tail *tail, const struct newcomer *n)
         const struct known *known = &tail->known.items[tail->rewritten[i]];
         const struct source_evidence *evidence = known_evidence(known);
         if (!tail_has(tail, known) && !evidence->compressed && evidence->inode != n->found->inode &&
-            has_live_name(known_path(known), n->found) && is_beginning_of(n, evidence))
+            has_live_name(known_path(known), n->found) && is_beginning_of(n, evidence) &&
+            !contradicts(n, evidence))
             return tail->rewritten[i];
     }
     return -1;

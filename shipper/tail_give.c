@@ -128,7 +128,8 @@ int give_outrun(struct tail *tail, struct newcomer *n)
                                n->probe->facts.head.size);
     }
     move_to(tracked, n, size);
-    n->verdict = n->probe->facts.compressed && read > 0 ? SOURCE_REMEMBERED : SOURCE_SAME;
+    bool all_read = read > 0 && end <= read;
+    n->verdict = n->probe->facts.compressed && all_read ? SOURCE_REMEMBERED : SOURCE_SAME;
     return give_file(tail, tracked, n);
 }
 

@@ -174,6 +174,16 @@ int tail_identify(struct tail *tail, const struct found_file *const *files, size
     return result < 0 ? problem_set(ret_problem, ERR_INT_002, "no memory is left for the files found") : 0;
 }
 
+/* As when it could not be read: once for each reason, and tried again after the next scan. */
+static void tell_broken(struct tail *tail, struct tracked *tracked, const struct problem *problem)
+{
+    struct source_file *file = &tracked->file;
+
+    if (file->told != problem->error && tail->on_problem)
+        tail->on_problem(tail->on_problem_context, problem);
+    file->broken = file->told = problem->error;
+}
+
 bool tail_compare_again(struct tail *tail, struct tracked *tracked, enum source_verdict *ret_verdict)
 {
     const struct source_file *file = &tracked->file;
@@ -182,10 +192,14 @@ bool tail_compare_again(struct tail *tail, struct tracked *tracked, enum source_
     int fd = file->fd >= 0 ? fcntl(file->fd, F_DUPFD_CLOEXEC, 0)
                            : file_open_path(tracked->source.record.path, file->is_link);
 
+    if (fd == -ENOENT || fd == -ELOOP) { /* it has another name by now */
+        tail_scan_within(tail, 0);
+        return false;
+    }
     if (fd < 0)
         problem_from_errno(&problem, file->fd >= 0 ? errno : -fd, "cannot open", tracked->source.record.path);
     if (fd < 0 || probe_init(&probe, fd, tracked->source.record.path, &problem) < 0) {
-        tail_tell(tail, &problem, tracked->source.record.path);
+        tell_broken(tail, tracked, &problem);
         return false;
     }
     *ret_verdict = source_compare(&tracked->source.record.evidence, false, &probe.facts);

@@ -284,6 +284,33 @@ static void a_copy_that_was_outrun_is_not_read_again(void **state)
     check_outrun(true);
 }
 
+/* Logs that begin with the same kilobyte: what turns up when one was truncated is no copy of it only for
+ * that. */
+static void another_log_with_an_equal_beginning_is_no_copy(void **state)
+{
+    char *head = make_lines("head", 0, 40), *old, *other, *want;
+
+    (void)state;
+    assert_true(asprintf(&old, "%sold 1\nold 2\nold 3\n", head) > 0);
+    assert_true(asprintf(&other, "%sother\nmore of the other, which is longer\n", head) > 0);
+    write_file("app.log", old);
+    start();
+    turn();
+    write_file("app.log.1", other);
+    make_old("app.log.1", 60);
+    write_file("app.log", "new\n");
+    for (int i = 0; i < 4; i++) {
+        pass_time(2);
+        turn();
+    }
+    assert_true(asprintf(&want, "%s%snew\n", old, other) > 0);
+    assert_got(want);
+    free(want);
+    free(other);
+    free(old);
+    free(head);
+}
+
 static void a_copy_met_together_with_its_original_is_not_read(void **state)
 {
     char *lines = make_lines("both", 0, 50), *want;
@@ -1196,6 +1223,7 @@ int main(void)
         IN_SHOP(copytruncate_to_any_size_loses_and_repeats_nothing),
         IN_SHOP(copytruncate_while_stopped_loses_and_repeats_nothing),
         IN_SHOP(a_copy_that_was_outrun_is_not_read_again),
+        IN_SHOP(another_log_with_an_equal_beginning_is_no_copy),
         IN_SHOP(a_copy_met_together_with_its_original_is_not_read),
         IN_SHOP(an_output_that_lags_gets_no_bytes_that_were_written_over),
         IN_SHOP(a_file_written_anew_before_its_first_byte_was_read_is_a_new_source),

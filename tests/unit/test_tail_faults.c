@@ -1,13 +1,14 @@
 #define _GNU_SOURCE
-/* How the tail hears of changes, and how it does without. inotify's calls pass through the test, which lets
- * them fail. */
+/* What the tail does when the system fails it: without inotify, without watches, with a file on a bad disk.
+ * The calls pass through the test, which lets them fail. */
 #include "tail_shop.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <sys/inotify.h>
 
-static int failing; /* the errno that inotify answers with; 0: it works */
+static int failing;          /* the errno that inotify answers with; 0: it works */
+static const char *bad_file; /* reading a file called so fails with EIO; NULL: none */
 
 int __real_inotify_add_watch(int fd, const char *path, uint32_t mask);
 int __wrap_inotify_add_watch(int fd, const char *path, uint32_t mask);
@@ -30,9 +31,24 @@ int __wrap_inotify_init1(int flags)
     return -1;
 }
 
+ssize_t __real_pread(int fd, void *memory, size_t size, off_t offset);
+ssize_t __wrap_pread(int fd, void *memory, size_t size, off_t offset);
+
+ssize_t __wrap_pread(int fd, void *memory, size_t size, off_t offset)
+{
+    char link[64], path[256] = "";
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    if (!bad_file || readlink(link, path, sizeof(path) - 1) < 0 || !strstr(path, bad_file))
+        return __real_pread(fd, memory, size, offset);
+    errno = EIO;
+    return -1;
+}
+
 static int heal(void **state)
 {
     failing = 0;
+    bad_file = NULL;
     return close_shop(state);
 }
 
@@ -114,6 +130,35 @@ static void after_an_overflow_everything_is_looked_at(void **state)
     assert_non_null(strstr(shop.got, "nor of this\n"));
 }
 
+/* From the beginning, and in the midst of a file. */
+static void a_file_on_a_bad_disk_is_told_once_and_stops_no_other(void **state)
+{
+    enum exit_code code = EXIT_OK_;
+
+    (void)state;
+    write_file("a.log", "a 1\n");
+    write_file("b.log", "b 1\n");
+    write_packed("c.log.1.zst", "c 1\n");
+    bad_file = "/b.log";
+    start();
+    turn_for(3);
+    assert_got("a 1\nc 1\n");
+    bad_file = "/a.log";
+    append_file("a.log", "a 2\n");
+    append_file("b.log", "b 2\n");
+    turn_for(12);
+    assert_got("a 1\nc 1\nb 1\nb 2\n");
+    assert_int_equal(shop.problems, 2);
+    assert_int_equal(shop.last_problem.error, ERR_IO_003);
+    assert_int_equal(tail_unreadable(shop.tail, &code), 1);
+    assert_int_equal(code, EXIT_IO);
+    bad_file = NULL;
+    turn_for(12);
+    assert_got("a 1\nc 1\nb 1\nb 2\na 2\n");
+    assert_int_equal(tail_unreadable(shop.tail, &code), 0);
+    assert_int_equal(shop.lost_bytes, 0);
+}
+
 #define WITH_FAULTS(test) cmocka_unit_test_setup_teardown(test, open_shop, heal)
 
 int main(void)
@@ -121,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_FAULTS(without_watches_the_folders_are_listed_each_second),
         WITH_FAULTS(without_inotify_the_folders_are_listed_each_second),
+        WITH_FAULTS(a_file_on_a_bad_disk_is_told_once_and_stops_no_other),
         WITH_FAULTS(after_an_overflow_everything_is_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
