@@ -330,7 +330,7 @@ static struct slice base_name(struct slice path)
     size_t skip = path.size;
     while (skip > 0 && path.data[skip - 1] != '/')
         skip--;
-    return slice_from(path.data + skip, path.size - skip);
+    return skip ? slice_from(path.data + skip, path.size - skip) : path;
 }
 
 /* Of a block that has more than are kept the latest, in each other's places: `order` tells which came when.

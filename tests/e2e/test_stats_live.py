@@ -291,3 +291,17 @@ def test_log_environment_is_not_needed_to_ask(build, tmp_path):
     ended(build, log, tmp_path)
     done = run([build / "shipper" / "shipper", "stats", "--live", "app.log"], cwd=tmp_path, env=log_environment(log))
     assert json.loads(done.expect(0).out)["total_errors"] == 10
+
+
+def test_a_crash_counts_once_and_its_mark_is_the_only_one_that_does(build, tmp_path):
+    log = tmp_path / "app.log"
+    run([build / "tests" / "loggers" / "crasher", "segv"], cwd=tmp_path, env=log_environment(log)).expect(-signal.SIGSEGV)
+    before = live(build, log)
+    run([build / "shipper" / "shipper", "recover", log]).expect(0)
+    stats = live(build, log)
+    expect_equal(stats, before)
+    assert stats["error_counts"]["CRITICAL"] == 1 and stats["error_types"] == {"SIGSEGV": 1}
+    assert stats["recent"][0]["type"] == "SIGSEGV"
+    marks = [record.get("mark") for record in map(json.loads, log.read_text().splitlines())]
+    assert "recovered" in marks  # a WARNING in the log, and in no statistics
+    expect_equal(stats, what_shipper_counts(build, log, tmp_path / "state"))

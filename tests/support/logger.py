@@ -4,6 +4,7 @@ import json
 import mmap
 import os
 import struct
+import subprocess
 from pathlib import Path
 
 from support.processes import Child, clean_environment, run
@@ -47,12 +48,13 @@ class Counters:
 class Restless(Child):
     """The program that never pauses, on a log of the test's."""
 
-    def __init__(self, build, log, counters, threads=2, pause_us=0, records=None, types=0, **settings):
+    def __init__(self, build, log, counters, threads=2, pause_us=0, records=None, types=0,
+                 stderr=subprocess.DEVNULL, **settings):
         self.counters = counters
         self.threads = threads
         command = [build / "tests" / "loggers" / "restless", counters.path, threads, pause_us]
         more = [records or 2**63, types] if records or types else []
-        super().__init__(command + more, env=log_environment(log, **settings))
+        super().__init__(command + more, env=log_environment(log, **settings), stderr=stderr)
 
     def has_logged(self):
         assert self.is_running() or self.process.returncode == 0, f"the logger ended with {self.process.returncode}"
