@@ -172,7 +172,8 @@ static void note_block(void)
 
 static void make_work(void)
 {
-    snprintf(work, sizeof work, "/tmp/fuzz-ring-XXXXXX");
+    const char *base = getenv("TMPDIR");
+    snprintf(work, sizeof work, "%.30s/fuzz-ring-XXXXXX", base ? base : "/tmp");
     fuzz_must(mkdtemp(work) != NULL);
     snprintf(log_path, sizeof log_path, "%s/app.log", work);
     snprintf(folder.path, sizeof folder.path, "%s/rings", work);

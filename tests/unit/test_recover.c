@@ -9,9 +9,10 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
-enum { THREADS = 2, RUNS_MAX = 64 };
+enum { THREADS = 2, RUNS_MAX = 64, RECORDS_MAX = 500000 };
 
 /* --- loggers that never pause, and what they had logged when they were killed --------------------------- */
 
@@ -28,12 +29,24 @@ static void *log_without_pause(void *argument)
 {
     uint64_t *returned = argument;
     int thread = (int)(returned - mine->returned);
-    for (uint64_t i = 0;; i++) {
+    for (uint64_t i = 0; i < RECORDS_MAX; i++) { /* should nobody come and kill it, the disk does not fill */
         ll_info("busy", ll_kv("thread", thread), ll_kv("i", i),
                 ll_kv("text", "as long as a usual record is"));
         __atomic_store_n(returned, i + 1, __ATOMIC_RELEASE);
     }
+    for (;;)
+        pause();
     return NULL;
+}
+
+/* No child outlives a test that fails. */
+static pid_t fork_child(void)
+{
+    pid_t child = fork();
+    if (child == 0)
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+    assert_true(child >= 0);
+    return child;
 }
 
 static void log_until_killed(const char *path)
@@ -58,7 +71,7 @@ static struct logger start_logger(const char *path)
 {
     mine = &truths[truth_count++];
     *mine = (struct truth){.run_id = ""};
-    pid_t child = fork();
+    pid_t child = fork_child();
     if (child == 0)
         log_until_killed(path);
     assert_true(child > 0);
@@ -269,7 +282,7 @@ static void a_dead_parent_is_finished_while_its_forked_child_lives(void **state)
     (void)state;
     pid_t *grandchild = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     mine = &truths[truth_count++];
-    pid_t child = fork();
+    pid_t child = fork_child();
     if (child == 0)
         fork_then_log("app.log", grandchild);
     assert_int_equal(waitpid(child, NULL, 0), child);
@@ -298,7 +311,7 @@ static void a_program_that_has_closed_all_descriptors_lives_and_is_finished_when
 {
     (void)state;
     mine = &truths[truth_count++];
-    pid_t child = fork();
+    pid_t child = fork_child();
     if (child == 0)
         log_without_descriptors("app.log");
     wait_until_it_logs((struct logger){child, mine});
@@ -313,11 +326,11 @@ static void a_program_that_has_closed_all_descriptors_lives_and_is_finished_when
 static pid_t start_contained(const char *path, pid_t *ret_logger)
 {
     mine = &truths[truth_count++];
-    pid_t container = fork();
+    pid_t container = fork_child();
     if (container == 0) {
         if (unshare(CLONE_NEWPID) && unshare(CLONE_NEWUSER | CLONE_NEWPID))
             _exit(errno == EPERM ? 2 : 1);
-        pid_t logger = fork();
+        pid_t logger = fork_child();
         if (logger == 0)
             log_until_killed(path);
         __atomic_store_n(ret_logger, logger, __ATOMIC_RELEASE);
@@ -395,7 +408,7 @@ static void of_processes_with_one_number_in_several_containers_the_dead_are_fini
 
 static pid_t start_recoverer(void)
 {
-    pid_t child = fork();
+    pid_t child = fork_child();
     if (child == 0)
         _exit(ll_recover("app.log", NULL, NULL, NULL) != LL_OK);
     assert_true(child > 0);
@@ -508,7 +521,7 @@ static void leave_ring(char *ret_ring)
 {
     mine = &truths[truth_count++];
     int status;
-    pid_t child = fork();
+    pid_t child = fork_child();
     if (child == 0) {
         ll_config config = plain_config("logs/app.log");
         snprintf(config.ring_dir, sizeof config.ring_dir, "rings");
@@ -805,7 +818,7 @@ static pid_t start_holder(const char *path)
     int held[2];
     char byte;
     assert_int_equal(pipe(held), 0);
-    pid_t child = fork();
+    pid_t child = fork_child();
     if (child == 0) {
         struct folder folder;
         struct os_robust robust;
