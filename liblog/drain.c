@@ -115,6 +115,13 @@ static struct drain_cursor *cursors_earliest(struct drain *drain, uint64_t *ret_
     return earliest;
 }
 
+static struct record_site *new_site(struct drain *drain, const struct site_view *view)
+{
+    struct record_site *site = record_site_new(&drain->run, view);
+    drain->starved |= !site;
+    return site;
+}
+
 /* The site of a table entry, read and escaped at its first use. NULL when it cannot be believed. */
 static const struct record_site *site_of(struct drain *drain, uint32_t entry)
 {
@@ -125,9 +132,10 @@ static const struct record_site *site_of(struct drain *drain, uint32_t entry)
     struct record_site **place = &drain->sites[entry / 8];
     if (*place || !site_read(drain->file->sites + entry, used - entry, &view))
         return *place;
-    drain->sites_bytes += view.size;
-    if (drain->sites_bytes <= RING_FILE_SITES_BYTES)
-        *place = record_site_new(&drain->run, &view);
+    if (drain->sites_bytes + view.size > RING_FILE_SITES_BYTES)
+        return NULL;
+    *place = new_site(drain, &view);
+    drain->sites_bytes += *place ? view.size : 0;
     return *place;
 }
 
@@ -179,7 +187,7 @@ static bool add_placed(struct drain *drain, const struct frame *frame)
     struct slice place = drain->view->place;
     if (!site_read(place.data, place.size, &view))
         return false;
-    struct record_site *site = record_site_new(&drain->run, &view);
+    struct record_site *site = new_site(drain, &view);
     bool added = site && add_line(drain, frame, site);
     record_site_free(site);
     return added;
@@ -212,8 +220,10 @@ static void take_from(struct drain *drain, struct drain_cursor *cursor, uint64_t
 {
     while (cursor->frame && cursor->frame->ticks <= until && drain->block.size < drain->block_bytes_max) {
         const struct frame *frame = cursor->frame;
-        if (!add_frame(drain, frame))
-            drain->counters.lost_bytes += frame->size;
+        bool added = add_frame(drain, frame);
+        if (drain->starved)
+            return;
+        drain->counters.lost_bytes += added ? 0 : frame->size;
         cursor->position += frame->size;
         cursor_look(drain, cursor, cut);
     }
@@ -332,7 +342,9 @@ static void take_frames(struct drain *drain, uint64_t cut)
 {
     uint64_t until;
     struct drain_cursor *cursor;
-    while (drain->block.size < drain->block_bytes_max && (cursor = cursors_earliest(drain, &until)))
+    drain->starved = false;
+    while (!drain->starved && drain->block.size < drain->block_bytes_max &&
+           (cursor = cursors_earliest(drain, &until)))
         take_from(drain, cursor, until, cut);
 }
 

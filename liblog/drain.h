@@ -60,7 +60,8 @@ struct drain {
     int64_t first_time_ns;      /* last_time_ns as the block began */
     int64_t mark_time_ns;       /* of the library's own records in this block */
     uint32_t mark_thread;
-    bool again; /* the block of a pending note is being made once more */
+    bool starved; /* there was no memory for a frame: it waits */
+    bool again;   /* the block of a pending note is being made once more */
     struct drain_counters counters;
 };
 
@@ -69,7 +70,7 @@ int drain_init(struct drain *drain, struct ring_file *file, struct sink *log, st
 void drain_release(struct drain *drain);
 
 /* Takes records stamped up to `cut` into the block until it is full. Returns how many it holds (0: nothing is
- * left). */
+ * left, or `starved` says that there is no memory for the next). */
 uint32_t drain_fill(struct drain *drain, uint64_t cut);
 
 /* Makes the last record there will be, in a block of its own. */

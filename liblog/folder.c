@@ -96,12 +96,24 @@ static int lock_open(struct folder *folder, bool create)
     return fd;
 }
 
-int folder_open(struct folder *folder, const char *log_path, const char *ring_dir, bool create)
+static int folder_begin(struct folder *folder, const char *log_path, const char *ring_dir)
 {
     *folder = (struct folder){.lock_fd = -1};
     int error = folder_name(folder, log_path, ring_dir);
-    if (!error)
-        error = os_boot_id(folder->boot_id);
+    return error ? error : os_boot_id(folder->boot_id);
+}
+
+int folder_find(struct folder *folder, const char *log_path, const char *ring_dir)
+{
+    int error = folder_begin(folder, log_path, ring_dir);
+    if (error)
+        return error;
+    return access(folder->path, R_OK | X_OK) ? -errno : 0;
+}
+
+int folder_open(struct folder *folder, const char *log_path, const char *ring_dir, bool create)
+{
+    int error = folder_begin(folder, log_path, ring_dir);
     if (error)
         return error;
     if (create && mkdir(folder->path, 0700) == 0)

@@ -5,6 +5,7 @@
  *   lock.BOOT    one page; its first word is the write lock of this log, for all processes of this boot
  *   RUN.ring     the rings of one run
  *   RUN.new      the same, while it is being made
+ *   RUN.stats    the error statistics of one run (stats_file.h); stays for some time when the run is over
  *
  * The lock lives in a mapping and not in a descriptor: a forked child that keeps all descriptors of a dead
  * writer does not hold it, and a program that closes descriptors it does not know does not lose it. A reboot
@@ -28,6 +29,9 @@ struct folder {
  * or a negative errno; -ENOTSUP where mappings there do not outlive a process.
  */
 int folder_open(struct folder *folder, const char *log_path, const char *ring_dir, bool create);
+
+/* The same to look only, for who may not write there: without the lock. -ENOENT when there is none. */
+int folder_find(struct folder *folder, const char *log_path, const char *ring_dir);
 void folder_close(struct folder *folder);
 
 /* The path of a file in it; `suffix` is ".ring" or ".new". */

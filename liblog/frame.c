@@ -115,6 +115,8 @@ static void measure_call(struct measure *m, const struct frame_call *call)
 {
     m->count = call->count < FRAME_FIELDS_MAX ? (uint32_t)call->count : (uint32_t)FRAME_FIELDS_MAX;
     m->flags = call->count > FRAME_FIELDS_MAX ? FRAME_CUT : 0;
+    if (call->is_crash)
+        m->flags |= FRAME_CRASH;
     m->text_max = FRAME_BYTES_MAX;
     if (!shape_fits(call->shape, call->fields, call->count))
         m->flags |= FRAME_KEYS;

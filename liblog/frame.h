@@ -22,6 +22,7 @@ enum {
     FRAME_MESSAGE = 2,
     FRAME_KEYS = 4,
     FRAME_CUT = 8,           /* something was cut to fit */
+    FRAME_CRASH = 16,        /* the crash handler's: it has a mark and no place */
     FRAME_FIELDS_MAX = 1024, /* more are left out, and the record is marked truncated */
     FRAME_BYTES_MAX = 80 * 1024,
     FRAME_CONTEXT_BYTES_MAX = 1024,
@@ -78,6 +79,7 @@ struct frame_call {
     size_t count;
     const struct frame_context_bytes *context; /* or NULL */
     const struct redact *redact;               /* for keys that are not registered; or NULL */
+    bool is_crash;
     uint64_t ticks;
     uint32_t thread;
 };

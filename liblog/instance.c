@@ -1,51 +1,69 @@
 #include "instance.h"
 
 #include "caller.h"
+#include "crash.h"
+#include "early.h"
 #include "liblog/base/uuid.h"
 #include "problem.h"
+#include "quiet.h"
 #include "settings.h"
 #include "stats_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { ARENA_BYTES = 1 << 20, CLOSE_CALLERS_NS_MAX = 1000000000 };
+enum { ARENA_BYTES = 1 << 20, CLOSE_CALLERS_NS_MAX = 1000000000, EXIT_NS_MAX = 200000000 };
 
-uint32_t ll_state_off;
+/* Not that of a site which was never looked at: calls before ll_open are looked at, too. */
+uint32_t ll_state_off = 2;
 
-struct instance *instance_opened;
+struct instance_page instance_page;
+bool instance_ever_opened;
+static bool page_is_wiped; /* by the kernel, in a child */
 static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER;
-static sigset_t mask_before_lock; /* under `life`: the mask of the thread that holds it */
-static struct levels levels;      /* under `life` */
-static uint32_t levels_version;   /* under `life`; ll_state_off is twice this */
-static uint64_t last_epoch;       /* under `life` */
+static pthread_mutex_t closing = PTHREAD_MUTEX_INITIALIZER; /* held through ll_close; taken before `life` */
+static struct quiet before_lock;                            /* under `life`: of the thread that holds it */
+static struct instance *opened;                             /* under `life`; a child finds its parent's */
+static struct levels levels = {.root = LL_LEVEL_INFO};      /* under `life` */
+static uint32_t levels_version = 1;                         /* under `life`; ll_state_off is twice this */
+static uint64_t last_epoch;                                 /* under `life` */
 static char run_id[UUID_TEXT_SIZE + 1];
+static char run_env[sizeof "LOG_RUN_ID=" + UUID_TEXT_SIZE] = "LOG_RUN_ID=";
 static uint64_t next_seq = 1;   /* of run_id: goes on over close and open */
 static ll_config forked_config; /* what a child opens at its first call */
 static bool forked;
 static char forked_from[UUID_TEXT_SIZE + 1]; /* the run of the process that forked this one, or "" */
 static bool run_is_over; /* its last records were left to whoever comes next, with the numbers that follow */
 
-/* Signals wait meanwhile: a handler that logs may need the lock too. */
+static void notice_fork(void);
+
 void instance_lock(void)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    struct quiet before;
+    quiet_begin(&before);
+    notice_fork();
     pthread_mutex_lock(&life);
-    mask_before_lock = before;
+    before_lock = before;
 }
 
 void instance_unlock(void)
 {
-    sigset_t before = mask_before_lock;
+    struct quiet before = before_lock;
     pthread_mutex_unlock(&life);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    quiet_end(&before);
+}
+
+/* What callers see, and what stays known when a child's page is wiped. */
+static void set_opened(struct instance *instance)
+{
+    opened = instance;
+    __atomic_store_n(&instance_page.opened, instance, __ATOMIC_SEQ_CST);
 }
 
 /* --- levels --------------------------------------------------------------------------------------------- */
@@ -57,9 +75,20 @@ static void levels_changed(void)
     __atomic_store_n(&ll_state_off, levels_version << 1, __ATOMIC_RELEASE);
 }
 
+/* Until the log is open the environment decides, as it will where the program asks it. */
+static void levels_before_open(void)
+{
+    const char *text = getenv("LOG_LEVEL");
+    if (text && levels_parse(&levels, text, NULL))
+        levels = (struct levels){.root = LL_LEVEL_INFO};
+    levels_changed();
+}
+
 bool instance_look_at_level(ll_site *site)
 {
     instance_lock();
+    if (levels_version == 1)
+        levels_before_open();
     bool on = (int)site->level >= (int)levels_of(&levels, site->logger);
     __atomic_store_n(&site->state, levels_version << 1 | on, __ATOMIC_RELAXED);
     instance_unlock();
@@ -69,10 +98,10 @@ bool instance_look_at_level(ll_site *site)
 void instance_count_dropped(const ll_site *site)
 {
     instance_lock();
-    bool counts = instance_opened && site->level < RING_LEVELS &&
-                  (int)site->level >= (int)levels_of(&levels, site->logger);
+    bool counts =
+        opened && site->level < RING_LEVELS && (int)site->level >= (int)levels_of(&levels, site->logger);
     if (counts)
-        ring_file_count_dropped(&instance_opened->writer.file, RING_OVERFLOW, site->level);
+        ring_file_count_dropped(&opened->writer.file, RING_OVERFLOW, site->level);
     instance_unlock();
 }
 
@@ -196,6 +225,7 @@ static void instance_free(struct instance *instance)
     sink_release(&instance->writer.errors);
     os_unmap(instance->arena.memory, instance->arena.size);
     pthread_mutex_destroy(&instance->sites_mutex);
+    pthread_mutex_destroy(&instance->common.mutex);
     os_unmap(instance, sizeof *instance);
 }
 
@@ -213,9 +243,11 @@ static int instance_new(const ll_config *config, struct instance **ret_instance)
     instance->arena = (struct site_arena){.memory = arena, .size = ARENA_BYTES, .redact = &instance->redact};
     instance->epoch = ++last_epoch;
     pthread_mutex_init(&instance->sites_mutex, NULL);
+    pthread_mutex_init(&instance->common.mutex, NULL);
     sink_init(&instance->writer.log, config->file);
     sink_init(&instance->writer.errors, config->error_file);
     instance->writer.has_errors = *config->error_file != '\0';
+    instance->writer.kin.may_be = *forked_from != '\0';
     redact_init(&instance->redact, config->redact, NULL);
     instance->writer.sync = config->sync;
     instance->writer.log.syncs = instance->writer.errors.syncs = config->sync != LL_SYNC_NEVER;
@@ -233,6 +265,14 @@ static void first_progress(struct ring_file *file)
     file->progress->next_seq[0] = file->progress->next_seq[1] = next_seq;
 }
 
+int instance_watch_crashes(void)
+{
+    instance_lock();
+    int error = opened ? common_make(&opened->common, &opened->writer.file) : 0;
+    instance_unlock();
+    return error ? LL_ENOMEM : LL_OK;
+}
+
 static int make_run_id(ll_problem *problem)
 {
     uint8_t uuid[UUID_SIZE];
@@ -241,9 +281,19 @@ static int make_run_id(ll_problem *problem)
     if (uuid7_now(uuid))
         return problem_set(problem, LL_ESYSTEM, "the kernel gives no random bytes for a run id");
     uuid_to_text(run_id, uuid);
+    memcpy(run_env + sizeof "LOG_RUN_ID=" - 1, run_id, UUID_TEXT_SIZE);
     next_seq = 1;
     run_is_over = false;
     return LL_OK;
+}
+
+/* Before any other call can have a ring: what was logged earlier comes first. */
+static void hand_over_early(struct instance *instance)
+{
+    if (early_is_empty() || common_make(&instance->common, &instance->writer.file))
+        return;
+    early_hand_over(&instance->common.producer[COMMON_EARLY], &levels);
+    writer_poke(&instance->writer, true);
 }
 
 static int open_locked(const ll_config *config, ll_problem *problem)
@@ -262,6 +312,8 @@ static int open_locked(const ll_config *config, ll_problem *problem)
         return problem_set(problem, error, "no memory for the rings of the log: %s", ll_strerror(error));
     }
     first_progress(&instance->writer.file);
+    if (crash_is_watched())
+        common_make(&instance->common, &instance->writer.file);
     make_stats(&instance->writer, config);
     error = writer_start(&instance->writer);
     if (error) {
@@ -270,7 +322,9 @@ static int open_locked(const ll_config *config, ll_problem *problem)
         return problem_set(problem, error, "the log's writer cannot be started: %s", ll_strerror(error));
     }
     levels_parse(&levels, config->level, NULL);
-    __atomic_store_n(&instance_opened, instance, __ATOMIC_RELEASE);
+    hand_over_early(instance);
+    __atomic_store_n(&instance_ever_opened, true, __ATOMIC_RELAXED);
+    set_opened(instance);
     levels_changed();
     return LL_OK;
 }
@@ -284,6 +338,8 @@ static void before_fork(void)
 
 static void after_fork_in_parent(void)
 {
+    if (opened)
+        __atomic_store_n(&opened->writer.kin.may_be, 1, __ATOMIC_RELEASE);
     instance_unlock();
 }
 
@@ -294,25 +350,66 @@ static void let_go_of_parents(struct instance *parent)
     instance_free(parent);
 }
 
+/* Forked in a signal handler within a call, which goes on in the child with what it has: it may write into
+ * memory that nobody reads, and waits for no writer. */
+static void leave_to_parent(struct instance *parent)
+{
+    ring_file_leave(&parent->writer.file);
+    __atomic_store_n(&parent->writer.stalled, 1, __ATOMIC_RELEASE);
+}
+
 /* The child has no writer and must not touch the parent's rings: it gets a run and rings of its own at its
  * first call; a run of its own also when the log was closed and it opens it by itself. */
-static void after_fork_in_child(void)
+static struct instance *begin_child(void)
 {
-    struct instance *parent = instance_opened;
+    struct instance *parent = opened;
+    if (parent && caller_is_inside())
+        leave_to_parent(parent);
     if (*run_id)
         memcpy(forked_from, run_id, sizeof forked_from);
     run_id[0] = '\0';
     if (parent) {
         forked_config = parent->config;
         forked = true;
-        instance_opened = NULL;
+        set_opened(NULL);
         levels_changed();
-        if (!caller_is_inside()) /* else: forked in a signal handler within a call, which goes on with the
-                                    rings */
-            let_go_of_parents(parent);
     }
-    callers_forget_others();
+    __atomic_store_n(&instance_page.is_mine, 1, __ATOMIC_RELEASE);
+    return parent;
+}
+
+static void after_fork_in_child(void)
+{
+    struct instance *parent = begin_child();
+    if (parent && !caller_is_inside())
+        let_go_of_parents(parent);
+    callers_begin_child(true);
+    pthread_mutex_init(&closing, NULL);
     instance_unlock();
+}
+
+/* A child that the handlers above know nothing of. Its locks are as some thread of the parent held them, and
+ * what they guard may be half-done: it is forgotten, not given back. */
+static void begin_unseen_child(void)
+{
+    pthread_mutex_init(&life, NULL);
+    pthread_mutex_init(&closing, NULL);
+    begin_child();
+    callers_begin_child(false);
+}
+
+/* Before the lock is taken: it may be held by a thread that is not there. */
+static void notice_fork(void)
+{
+    enum { UNSEEN = 0, MINE = 1, BEING_SEEN = 2 };
+    uint32_t seen = UNSEEN;
+    if (!page_is_wiped || __atomic_load_n(&instance_page.is_mine, __ATOMIC_ACQUIRE) == MINE)
+        return;
+    if (__atomic_compare_exchange_n(&instance_page.is_mine, &seen, BEING_SEEN, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE))
+        begin_unseen_child();
+    while (__atomic_load_n(&instance_page.is_mine, __ATOMIC_ACQUIRE) != MINE)
+        sched_yield();
 }
 
 struct instance *instance_after_fork(void)
@@ -321,14 +418,16 @@ struct instance *instance_after_fork(void)
         return NULL;
     forked = false;
     open_locked(&forked_config, NULL);
-    return instance_opened;
+    return opened;
 }
 
 /* --- the public calls ----------------------------------------------------------------------------------- */
 
-static void install_fork_handlers(void)
+static void watch_forks(void)
 {
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    instance_page.is_mine = 1;
+    page_is_wiped = os_wipe_on_fork(&instance_page, sizeof instance_page) == 0;
 }
 
 /* A program may go to another folder later; its files stay where they were at ll_open. */
@@ -342,7 +441,7 @@ int ll_open_sized(const ll_config *config, size_t size, ll_problem *ret_problem)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     ll_config checked;
-    pthread_once(&once, install_fork_handlers);
+    pthread_once(&once, watch_forks);
     ll_config_init(&checked);
     memcpy(&checked, config, size < sizeof checked ? size : sizeof checked);
     int error = settings_check(&checked, ret_problem);
@@ -351,28 +450,34 @@ int ll_open_sized(const ll_config *config, size_t size, ll_problem *ret_problem)
     from_the_root_on(checked.file);
     from_the_root_on(checked.error_file);
     from_the_root_on(checked.ring_dir);
+    pthread_mutex_lock(&closing); /* the numbers go on where a log that is being closed ends */
     instance_lock();
     forked = false;
-    if (instance_opened)
+    if (opened)
         error = problem_set(ret_problem, LL_EOPEN, "the log is open already, on %s; close it first",
-                            instance_opened->config.file);
+                            opened->config.file);
     else
         error = open_locked(&checked, ret_problem);
     instance_unlock();
+    pthread_mutex_unlock(&closing);
     return error;
 }
 
-/* The file stays mapped as long as a call that began before may still be writing into it. */
-void ll_close(void)
+/* From now on no call finds the log. */
+static struct instance *take_opened(void)
 {
     instance_lock();
-    struct instance *instance = instance_opened;
-    __atomic_store_n(&instance_opened, NULL, __ATOMIC_SEQ_CST);
+    struct instance *instance = opened;
+    set_opened(NULL);
     forked = false;
     levels_changed();
     instance_unlock();
-    if (!instance)
-        return;
+    return instance;
+}
+
+/* The file stays mapped as long as a call that began before may still be writing into it. */
+static void close_instance(struct instance *instance)
+{
     os_barrier();
     bool left = callers_have_left(CLOSE_CALLERS_NS_MAX);
     writer_stop(&instance->writer);
@@ -382,35 +487,63 @@ void ll_close(void)
         instance_free(instance);
 }
 
-/* exit() and the end of main: after the program's own atexit handlers, whose records are still taken. */
-__attribute__((destructor)) static void close_at_exit(void)
+/* Who closes what another is closing waits for it: exit() must not run ahead. */
+void ll_close(void)
 {
+    int cancel_state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    pthread_mutex_lock(&closing);
+    struct instance *instance = take_opened();
+    if (instance)
+        close_instance(instance);
+    pthread_mutex_unlock(&closing);
+    pthread_setcancelstate(cancel_state, &cancel_state);
+}
+
+static uint32_t exiting_thread; /* atomic: the one in exit(); 0: none */
+static int64_t exit_ends_ns;    /* atomic: until then it counts as on its way */
+
+/* exit() and the end of main: after the program's own atexit handlers, whose records are still taken. */
+__attribute__((destructor(101))) static void close_at_exit(void)
+{
+    __atomic_store_n(&exit_ends_ns, INT64_MAX, __ATOMIC_RELAXED);
+    __atomic_store_n(&exiting_thread, os_thread_id(), __ATOMIC_RELEASE);
     ll_close();
+    __atomic_store_n(&exit_ends_ns, os_monotonic_ns() + EXIT_NS_MAX, __ATOMIC_RELEASE);
+}
+
+void instance_hold_at_exit(void)
+{
+    uint32_t exiting = __atomic_load_n(&exiting_thread, __ATOMIC_ACQUIRE);
+    while (exiting && exiting != os_thread_id() &&
+           os_monotonic_ns() < __atomic_load_n(&exit_ends_ns, __ATOMIC_ACQUIRE))
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
 }
 
 /* Between enter and leave the instance stays: ll_close waits for those inside. */
-int ll_flush(int timeout_ms)
+CALLER_ON_STACK int ll_flush(int timeout_ms)
 {
     struct caller *caller = caller_mine();
+    struct caller_call mine;
     int64_t timeout_ns = (int64_t)(timeout_ms < 0 ? 0 : timeout_ms) * 1000000;
     int error = LL_ECLOSED;
     if (!caller)
         return LL_ENOMEM;
-    uint32_t depth = caller_enter(caller);
+    uint32_t depth = caller_enter(caller, &mine);
     struct instance *instance = instance_current();
     if (instance)
         error =
             writer_wait(&instance->writer, ticks_now(ticks_use_counter()), timeout_ns) ? LL_ETIMEOUT : LL_OK;
-    caller_leave(caller, depth);
+    caller_leave(caller, &mine, depth);
     return error;
 }
 
 void ll_reopen(void)
 {
     instance_lock();
-    if (instance_opened) {
-        __atomic_store_n(&instance_opened->writer.log.reopen, true, __ATOMIC_RELEASE);
-        __atomic_store_n(&instance_opened->writer.errors.reopen, true, __ATOMIC_RELEASE);
+    if (opened) {
+        __atomic_store_n(&opened->writer.log.reopen, true, __ATOMIC_RELEASE);
+        __atomic_store_n(&opened->writer.errors.reopen, true, __ATOMIC_RELEASE);
     }
     instance_unlock();
 }
@@ -418,6 +551,11 @@ void ll_reopen(void)
 const char *ll_run_id(void)
 {
     return run_id;
+}
+
+const char *ll_run_env(void)
+{
+    return run_env;
 }
 
 const char *ll_version(void)
@@ -459,7 +597,7 @@ void ll_health_get_sized(ll_health *ret_health, size_t size)
 {
     ll_health health = {0};
     instance_lock();
-    struct instance *instance = instance_opened;
+    struct instance *instance = opened;
     if (instance) {
         writer_health(&instance->writer, &health);
         health.dropped = dropped_in_rings(instance);

@@ -5,6 +5,7 @@
 #include "liblog/base/number.h"
 #include "liblog/base/time_text.h"
 #include "liblog/base/utf8.h"
+#include "traceback.h"
 
 #include <liblog/record.h>
 #include <stdlib.h>
@@ -101,7 +102,7 @@ static void add_source(struct bytes *b, const struct site_view *view)
 
 static bool is_exception(unsigned type)
 {
-    return type >= LL_TYPE_EXCEPTION_TYPE && type <= LL_TYPE_EXCEPTION_MESSAGE;
+    return type >= LL_TYPE_EXCEPTION_TYPE && type <= LL_TYPE_TRACEBACK;
 }
 
 static bool later_key_equal(const struct site_view *view, uint32_t i, const char *text)
@@ -196,7 +197,7 @@ struct record_site *record_site_new(const struct record_run *run, const struct s
         json_add_string(&b, view->message);
     site->message = since(&b, from);
     from = b.size;
-    if (view->level >= run->source_level)
+    if (view->level >= run->source_level && view->file.size)
         add_source(&b, view);
     site->source = since(&b, from);
     add_keys(&b, site);
@@ -333,6 +334,24 @@ static void add_number(struct bytes *b, const struct frame_value *value)
     }
 }
 
+/* Entries are short, so they stay whole or are left out. */
+static void add_traceback(struct bytes *b, struct slice bytes, const struct line_limits *limits)
+{
+    char text[TRACEBACK_TEXT_SIZE];
+    struct traceback_entry entry;
+    struct slice name;
+    bool is_first = true;
+    bytes_add_char(b, '[');
+    while (limits->text_max >= TRACEBACK_TEXT_SIZE && traceback_next(&bytes, &entry, &name)) {
+        size_t size = traceback_text(text, &entry, name, limits->has_own_addresses);
+        if (!is_first)
+            bytes_add_char(b, ',');
+        json_add_string(b, slice_from(text, size));
+        is_first = false;
+    }
+    bytes_add_char(b, ']');
+}
+
 void line_add_value(struct bytes *b, const struct frame_value *value, const struct line_limits *limits)
 {
     switch (value->type) {
@@ -344,6 +363,9 @@ void line_add_value(struct bytes *b, const struct frame_value *value, const stru
         break;
     case LL_TYPE_JSON:
         add_raw_json(b, value->text, limits);
+        break;
+    case LL_TYPE_TRACEBACK:
+        add_traceback(b, value->text, limits);
         break;
     case LL_TYPE_SECRET:
         BYTES_LITERAL(b, "\"[redacted]\"");
@@ -361,13 +383,24 @@ static bool value_is_shadowed(const struct frame_view *frame, uint32_t i, uint32
     return false;
 }
 
+static const struct frame_value *exception_part(const struct frame_view *frame, unsigned type)
+{
+    for (uint32_t i = frame->value_count; i-- > 0;)
+        if (frame->value[i].type == type)
+            return &frame->value[i];
+    return NULL;
+}
+
 static void add_fields(struct bytes *b, const struct record_site *site, const struct frame_view *frame,
                        const struct line_limits *limits)
 {
     bool has_keys = frame->frame->flags & FRAME_KEYS, is_first = true;
+    bool has_exception = exception_part(frame, LL_TYPE_EXCEPTION_TYPE) != NULL;
     for (uint32_t i = 0; i < limits->field_count; i++) {
         const struct frame_value *value = &frame->value[i];
-        if (is_exception(value->type) || value->type == LL_TYPE_END)
+        if (is_exception(value->type) && (value->type != LL_TYPE_TRACEBACK || has_exception))
+            continue;
+        if (value->type == LL_TYPE_END)
             continue;
         if (has_keys ? value_is_shadowed(frame, i, limits->field_count) : site->key[i].shadowed)
             continue;
@@ -384,19 +417,12 @@ static void add_fields(struct bytes *b, const struct record_site *site, const st
         bytes_add_char(b, '}');
 }
 
-static const struct frame_value *exception_part(const struct frame_view *frame, unsigned type)
-{
-    for (uint32_t i = frame->value_count; i-- > 0;)
-        if (frame->value[i].type == type)
-            return &frame->value[i];
-    return NULL;
-}
-
 static void add_exception(struct bytes *b, const struct frame_view *frame, const struct line_limits *limits)
 {
     const struct frame_value *type = exception_part(frame, LL_TYPE_EXCEPTION_TYPE);
     const struct frame_value *message = exception_part(frame, LL_TYPE_EXCEPTION_MESSAGE);
     const struct frame_value *code = exception_part(frame, LL_TYPE_EXCEPTION_CODE);
+    const struct frame_value *traceback = exception_part(frame, LL_TYPE_TRACEBACK);
     if (!type)
         return;
     BYTES_LITERAL(b, ",\"" LL_KEY_EXCEPTION "\":{\"type\":");
@@ -408,6 +434,10 @@ static void add_exception(struct bytes *b, const struct frame_view *frame, const
     if (code) {
         BYTES_LITERAL(b, ",\"code\":");
         add_text(b, code->text, limits);
+    }
+    if (traceback) {
+        BYTES_LITERAL(b, ",\"traceback\":");
+        add_traceback(b, traceback->text, limits);
     }
     bytes_add_char(b, '}');
 }
@@ -432,6 +462,8 @@ static void add_record(struct bytes *b, const struct record_run *run, const stru
         bytes_add(b, site->message);
     bytes_add(b, run->run);
     json_add_u64(b, seq);
+    if (frame->frame->flags & FRAME_CRASH)
+        add_member(b, LL_KEY_MARK, slice_of(LL_MARK_CRASH));
     line_add_context(b, frame->context);
     add_exception(b, frame, limits);
     bytes_add(b, run->pid);
@@ -458,7 +490,8 @@ static void add_cut(struct bytes *b, size_t from, const struct record_run *run,
                     const struct record_site *site, const struct frame_view *frame, uint64_t seq,
                     int64_t unix_ns)
 {
-    struct line_limits limits = {.field_count = frame->value_count, .truncated = true};
+    struct line_limits limits = {
+        .field_count = frame->value_count, .truncated = true, .has_own_addresses = run->has_own_addresses};
     while (!fits(b, from, run, site, frame, seq, unix_ns, &limits) && limits.field_count > 0)
         limits.field_count /= 2;
     size_t low = 0, high = RECORD_BYTES_MAX;
@@ -478,7 +511,8 @@ static void add_cut(struct bytes *b, size_t from, const struct record_run *run,
 bool record_encode(struct bytes *out, struct record_run *run, const struct record_site *site,
                    const struct frame_view *frame, uint64_t seq, int64_t unix_ns, bool *ret_truncated)
 {
-    struct line_limits limits = {SIZE_MAX, frame->value_count, frame->frame->flags & FRAME_CUT};
+    struct line_limits limits = {SIZE_MAX, frame->value_count, frame->frame->flags & FRAME_CUT,
+                                 run->has_own_addresses};
     if (out->capacity - out->size < RECORD_BYTES_MAX)
         return false;
     *ret_truncated = false;

@@ -32,6 +32,7 @@ struct record_run {
     struct slice run;     /* ,"run_id":"…","parent_run_id":"…","seq": */
     struct slice pid;     /* ,"pid":4711,"tid": */
     uint32_t source_level;
+    bool has_own_addresses; /* call stacks in its frames are of this process */
     struct record_recent recent;
 };
 

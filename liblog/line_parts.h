@@ -16,6 +16,7 @@ struct line_limits {
     size_t text_max; /* of each string value, before escaping */
     uint32_t field_count;
     bool truncated;
+    bool has_own_addresses;
 };
 
 void line_add_value(struct bytes *b, const struct frame_value *value, const struct line_limits *limits);

@@ -1,8 +1,9 @@
 /* The public log calls: level -> context -> ring. */
 #include "caller.h"
+#include "early.h"
 #include "frame_usual.h"
+#include "quiet.h"
 
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -25,10 +26,9 @@ static __attribute__((noinline)) const struct site_shape *first_shape(struct ins
                                                                       ll_site *site, const char *literal,
                                                                       const ll_field *fields, size_t count)
 {
-    sigset_t all, before;
+    struct quiet before;
     const struct site_shape *shape = NULL;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    quiet_begin(&before);
     pthread_mutex_lock(&instance->sites_mutex);
     if (__atomic_load_n(&site->epoch, __ATOMIC_RELAXED) != instance->epoch) {
         shape = register_site(instance, site, literal, fields, count);
@@ -38,7 +38,7 @@ static __attribute__((noinline)) const struct site_shape *first_shape(struct ins
         shape = site->shape;
     }
     pthread_mutex_unlock(&instance->sites_mutex);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    quiet_end(&before);
     return shape;
 }
 
@@ -152,9 +152,37 @@ static void write_within(struct caller *caller, struct instance *instance, uint3
     after_call(caller, site, depth);
 }
 
-/* Any call: a thread's first, a site's first, with keys of its own, in a handler, with a full ring. */
-static __attribute__((noinline)) void write_any(ll_site *site, unsigned flags, const char *message,
-                                                const ll_field *fields, size_t count)
+/* A call of a thread that could have no ring: written out in full, one at a time, into one for all of these.
+ * False when there is not even that. */
+static bool write_shared(const struct caller *caller, ll_site *site, struct frame_call *call, bool may_wait)
+{
+    struct instance *instance = instance_current();
+    struct quiet before;
+    uint64_t needed;
+    if (!instance || !__atomic_load_n(&instance->common.is_there, __ATOMIC_ACQUIRE))
+        return false;
+    if (!instance_site_is_on(site))
+        return true;
+    struct ring_producer *producer = &instance->common.producer[COMMON_SHARED];
+    call->site = site;
+    call->context = context_of(caller);
+    call->redact = &instance->redact;
+    call->thread = caller->thread;
+    quiet_begin(&before);
+    pthread_mutex_lock(&instance->common.mutex);
+    call->ticks = ticks_stamp();
+    if (frame_pack(producer, call, &needed) != 0)
+        pack_into_full(instance, producer, call, needed, may_wait);
+    pthread_mutex_unlock(&instance->common.mutex);
+    quiet_end(&before);
+    writer_poke(&instance->writer, site->level >= LL_LEVEL_ERROR || ring_producer_is_half_full(producer));
+    return true;
+}
+
+/* Any call: a thread's first, a site's first, with keys of its own, in a handler, with a full ring. `mine`
+ * lies in ll_write_at's frame: where one that a handler jumped out of is found by its place. */
+static __attribute__((noinline)) void write_any(struct caller_call *mine, ll_site *site, unsigned flags,
+                                                const char *message, const ll_field *fields, size_t count)
 {
     struct frame_call call = {.message = message, .fields = fields, .count = count, .ticks = ticks_stamp()};
     struct caller *caller = caller_mine();
@@ -162,14 +190,18 @@ static __attribute__((noinline)) void write_any(ll_site *site, unsigned flags, c
         instance_count_dropped(site);
         return;
     }
-    uint32_t depth = caller_enter(caller);
+    uint32_t depth = caller_enter(caller, mine);
     struct instance *instance = caller_instance(caller);
     bool on = instance && instance_site_is_on(site);
     if (on && depth < RING_FILE_DEPTHS)
         write_within(caller, instance, depth, site, flags, &call);
-    else if (on || caller->has_no_rings)
+    else if (on || (caller->has_no_rings && !write_shared(caller, site, &call, depth == 0)))
         instance_count_dropped(site);
-    caller_leave(caller, depth);
+    else if (!instance && !caller->has_no_rings && !instance_was_opened())
+        early_write(caller, site, &call);
+    caller_leave(caller, mine, depth);
+    if (!instance && depth == 0)
+        instance_hold_at_exit();
 }
 
 /* A call of a site that is registered, with its message and keys, not in a handler that interrupted another.
@@ -187,20 +219,22 @@ static inline bool write_usual(struct caller *caller, const ll_site *site, const
 }
 
 /* The stamp is taken first: it waits for the loads before it, and the work behind it is done meanwhile. */
-void ll_write_at(ll_site *site, unsigned flags, const char *message, const ll_field *fields, size_t count)
+CALLER_ON_STACK void ll_write_at(ll_site *site, unsigned flags, const char *message, const ll_field *fields,
+                                 size_t count)
 {
     uint64_t ticks = ticks_stamp();
     struct caller *caller = caller_of_thread;
+    struct caller_call mine;
     bool written = false;
-    if (__builtin_expect(caller && caller->depth == 0, 1)) {
-        caller_enter(caller);
+    if (__builtin_expect(caller && !caller->call, 1)) {
+        caller_enter_outermost(caller, &mine);
         written = write_usual(caller, site, message, fields, count, ticks);
         if (__builtin_expect(written, 1))
             after_call(caller, site, 0);
-        caller_leave(caller, 0);
+        caller_leave_outermost(caller);
     }
     if (__builtin_expect(!written, 0))
-        write_any(site, flags, message, fields, count);
+        write_any(&mine, site, flags, message, fields, count);
 }
 
 void ll_write(ll_site *site, const char *message, const ll_field *fields, size_t count)

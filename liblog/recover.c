@@ -47,14 +47,18 @@ static void counting_end(struct counting *counting, struct drain *drain)
 
 /* --- was the block written? ----------------------------------------------------------------------------- */
 
+/* A descriptor, or a negative errno: -ENOENT when the path is another file. */
 static int open_if_target(const char *path, int flags, const struct ring_target *target)
 {
     struct stat st;
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | flags);
-    if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode) || (uint64_t)st.st_dev != target->device ||
-                    (uint64_t)st.st_ino != target->inode))
-        cleanup_close(&(int){take_fd(&fd)});
-    return fd;
+    if (fd < 0)
+        return -errno;
+    if (os_status(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_dev == target->device &&
+        (uint64_t)st.st_ino == target->inode)
+        return fd;
+    close(fd);
+    return -ENOENT;
 }
 
 /* What a rotation has made of the log in its folder: named like it, with something behind. */
@@ -66,8 +70,8 @@ static int open_rotated(const char *log_path, const struct ring_target *target)
     snprintf(path, sizeof path, "%.*s", slash ? (int)(slash - log_path) + 1 : 2, slash ? log_path : "./");
     size_t folder = strlen(path);
     DIR *entries = opendir(path);
-    int found = -1;
-    for (struct dirent *entry; entries && found < 0 && (entry = readdir(entries));) {
+    int found = entries ? -ENOENT : -errno;
+    for (struct dirent *entry; entries && found < 0 && !os_is_short(-found) && (entry = readdir(entries));) {
         if ((uint64_t)entry->d_ino != target->inode || strncmp(entry->d_name, base, strlen(base)) != 0)
             continue;
         snprintf(path + folder, sizeof path - folder, "%s", entry->d_name);
@@ -83,8 +87,10 @@ static int open_rotated(const char *log_path, const struct ring_target *target)
 static int open_target(const char *log_path, const struct ring_target *target)
 {
     _cleanup_free_ char *real = realpath(log_path, NULL);
+    if (!real && errno == ENOMEM)
+        return -ENOMEM;
     int found = open_if_target(log_path, 0, target);
-    return found >= 0 ? found : open_rotated(real ? real : log_path, target);
+    return found >= 0 || os_is_short(-found) ? found : open_rotated(real ? real : log_path, target);
 }
 
 enum { LINE_LOOK_BYTES = 16384 };
@@ -107,7 +113,7 @@ static bool is_line_of_run(int fd, uint64_t offset, uint64_t end, const char *ru
     static const char beginning[] = "{\"timestamp\":\"";
     char text[LINE_LOOK_BYTES], run[64];
     snprintf(run, sizeof run, "\"" LL_KEY_RUN_ID "\":\"%s\"", run_id);
-    ssize_t n = pread(fd, text, sizeof text, (off_t)offset);
+    ssize_t n = os_read_at(fd, text, sizeof text, offset);
     size_t size = n > 0 ? (size_t)n : 0;
     if (size > end - offset)
         size = (size_t)(end - offset);
@@ -123,19 +129,19 @@ static enum block_state block_state(int fd, const struct ring_target *target, co
 {
     struct stat st;
     char last;
-    if (fd < 0 || fstat(fd, &st) || (uint64_t)st.st_size <= target->offset)
+    if (fd < 0 || os_status(fd, &st) || (uint64_t)st.st_size <= target->offset)
         return BLOCK_MISSING;
     uint64_t end = target->offset + target->length;
     if (!is_line_of_run(fd, target->offset, end, run_id))
         return BLOCK_MISSING;
     if ((uint64_t)st.st_size < end)
         return BLOCK_FRAGMENT;
-    return pread(fd, &last, 1, (off_t)end - 1) == 1 && last == '\n' ? BLOCK_WHOLE : BLOCK_MISSING;
+    return os_read_at(fd, &last, 1, end - 1) == 1 && last == '\n' ? BLOCK_WHOLE : BLOCK_MISSING;
 }
 
 static void cut_at(int fd, uint64_t offset)
 {
-    if (ftruncate(fd, (off_t)offset))
+    if (os_cut_at(fd, offset))
         return; /* the line stays torn; the block is written again behind it */
 }
 
@@ -145,13 +151,18 @@ struct pending {
     int log_fd, errors_fd; /* -1: nothing of it is there */
 };
 
+/* Whether all that stands behind the offset is the beginning of the block. */
 static bool file_begins_with(int fd, uint64_t offset, struct slice block, size_t *ret_there)
 {
-    _cleanup_free_ char *there = malloc(block.size);
-    ssize_t n = there ? pread(fd, there, block.size, (off_t)offset) : -1;
-    if (n < 0 || memcmp(there, block.data, (size_t)n) != 0)
-        return false;
-    *ret_there = (size_t)n;
+    char there[4096];
+    size_t done = 0;
+    for (ssize_t n = 1; n > 0 && done < block.size; done += (size_t)n) {
+        size_t size = block.size - done < sizeof there ? block.size - done : sizeof there;
+        n = os_read_at(fd, there, size, offset + done);
+        if (n < 0 || memcmp(there, block.data + done, (size_t)n) != 0)
+            return false;
+    }
+    *ret_there = done;
     return true;
 }
 
@@ -226,10 +237,12 @@ static void take_back_copies(const struct pending *p)
  * or, when the block cannot be made again as it was, cut off. Missing: copies that came before it are taken
  * back, for both are made again.
  */
-static void settle(struct drain *drain, struct pending *p, const char *run_id)
+static int settle(struct drain *drain, struct pending *p, const char *run_id)
 {
     struct slice none = slice_from("", 0);
     bool made = drain_again(drain, &p->note);
+    if (drain->starved)
+        return LL_ENOMEM;
     size_t there, copies_there;
     enum block_state copies = state_of(p->errors_fd, &p->note.target[1], run_id,
                                        made ? bytes_slice(&drain->copies) : none, &copies_there);
@@ -246,6 +259,20 @@ static void settle(struct drain *drain, struct pending *p, const char *run_id)
             cut_at(p->log_fd, p->note.target[0].offset);
         take_back_copies(p);
     }
+    return LL_OK;
+}
+
+/* False when there are no descriptors or memory now to look. */
+static bool open_targets(struct pending *p, const struct sink *log, const struct sink *errors)
+{
+    p->log_fd = open_target(log->path, &p->note.target[0]);
+    if (errors && !errors->is_stream && p->note.target[1].length)
+        p->errors_fd = open_target(errors->path, &p->note.target[1]);
+    if (!os_is_short(-p->log_fd) && !os_is_short(-p->errors_fd))
+        return true;
+    cleanup_close(&p->log_fd);
+    cleanup_close(&p->errors_fd);
+    return false;
 }
 
 static int settle_pending(struct ring_file *file, const struct folder *folder, struct sink *log,
@@ -256,20 +283,19 @@ static int settle_pending(struct ring_file *file, const struct folder *folder, s
     const struct ring_note *note = ring_file_pending(file);
     if (!note || log->is_stream || note->target[0].length == 0)
         return LL_OK;
+    struct pending pending = {.note = *note, .errors_fd = -ENOENT};
+    if (!open_targets(&pending, log, errors))
+        return LL_ENOMEM;
     int error = drain_init(&drain, file, log, errors);
-    if (error)
-        return error;
-    struct pending pending = {
-        .note = *note, .log_fd = open_target(log->path, &note->target[0]), .errors_fd = -1};
-    if (errors && !errors->is_stream && note->target[1].length)
-        pending.errors_fd = open_target(errors->path, &note->target[1]);
-    counting_begin(&counting, &drain, folder);
-    settle(&drain, &pending, file->identity->run_id);
-    counting_end(&counting, &drain);
+    if (!error) {
+        counting_begin(&counting, &drain, folder);
+        error = settle(&drain, &pending, file->identity->run_id);
+        counting_end(&counting, &drain);
+        drain_release(&drain);
+    }
     cleanup_close(&pending.log_fd);
     cleanup_close(&pending.errors_fd);
-    drain_release(&drain);
-    return LL_OK;
+    return error;
 }
 
 /* --- one ring ------------------------------------------------------------------------------------------- */
@@ -279,6 +305,8 @@ static int write_rest(struct drain *drain)
     int error = 0;
     while (!error && drain_fill(drain, UINT64_MAX) > 0)
         error = drain_write(drain);
+    if (!error && drain->starved)
+        error = -ENOMEM;
     if (!error && !drain->file->progress->closed[ring_file_parity(drain->file)]) {
         drain_close(drain, DRAIN_RECOVERED);
         error = drain_write(drain);
@@ -296,7 +324,8 @@ static int finish_ring(struct ring_file *file, const struct folder *folder, stru
         return error;
     struct counting counting;
     counting_begin(&counting, &drain, folder);
-    error = write_rest(&drain) ? LL_EIO : LL_OK;
+    error = write_rest(&drain);
+    error = error == -ENOMEM ? LL_ENOMEM : error ? LL_EIO : LL_OK;
     counting_end(&counting, &drain);
     recovered->records += drain.counters.records;
     recovered->lost_bytes += drain.counters.lost_bytes;
@@ -322,7 +351,7 @@ enum step { STEP_LOOK, STEP_SETTLE, STEP_FINISH };
 static bool is_gone(int fd, struct finding *finding)
 {
     struct stat st;
-    if (fstat(fd, &st))
+    if (os_status(fd, &st))
         st.st_nlink = 0;
     finding->is_gone = st.st_nlink == 0;
     if (st.st_nlink > 1) {
@@ -374,7 +403,9 @@ static int recover_one(const struct folder *folder, int folder_fd, const char *n
     struct stat st;
     if (fd < 0 && errno == ENOENT)
         return LL_OK; /* its owner closed it, or another recoverer was here */
-    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+    if (fd < 0 && os_is_short(errno))
+        finding = (struct finding){.error = LL_ENOMEM, .reason = "there is no memory or descriptor for it"};
+    if (fd >= 0 && os_status(fd, &st) == 0 && S_ISREG(st.st_mode))
         finding = examine(fd, folder, log, errors, step, recovered);
     folder_path(folder, name, "", path, sizeof path);
     if (step != STEP_SETTLE && !finding.is_gone)
@@ -416,7 +447,7 @@ static bool recover_step(const struct folder *folder, struct sink *log, struct s
                          ll_recovered *recovered, ll_problem *problem)
 {
     DIR *entries = open_entries(folder);
-    bool looked = entries || errno != ENOMEM;
+    bool looked = entries || !os_is_short(errno);
     for (struct dirent *entry; entries && (entry = readdir(entries));) {
         const char *name = entry->d_name;
         if (ends_with(name, ".ring"))

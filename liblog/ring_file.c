@@ -83,7 +83,7 @@ static void identity_complete(struct ring_identity *identity, size_t page)
 static bool is_same_file(const struct ring_file *file, int fd)
 {
     struct stat st;
-    return fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_dev == file->device &&
+    return fd >= 0 && os_status(fd, &st) == 0 && (uint64_t)st.st_dev == file->device &&
            (uint64_t)st.st_ino == file->inode;
 }
 
@@ -195,6 +195,20 @@ int ring_file_grow(struct ring_file *file, uint32_t *ret_index)
     return 0;
 }
 
+static void segment_leave(const struct ring_file *file, const struct ring_segment *segment)
+{
+    os_replace_by_private(segment->control_page, file->page);
+    for (int i = 0; i < RING_FILE_DEPTHS; i++)
+        os_replace_by_private(segment->ring[i].data, 2 * segment->ring[i].size);
+}
+
+void ring_file_leave(const struct ring_file *file)
+{
+    os_replace_by_private(file->identity, front_bytes(file));
+    for (uint32_t i = 0; i < file->segment_count; i++)
+        segment_leave(file, &file->segment[i]);
+}
+
 void ring_file_release(struct ring_file *file)
 {
     for (uint32_t i = 0; file->segment && i < file->segment_count; i++)
@@ -213,7 +227,7 @@ void ring_file_release(struct ring_file *file)
  * and whoever comes next finds the older state and does the work again. */
 static void put_back(const struct ring_file *file, uint64_t offset, const void *bytes, size_t size)
 {
-    if (file->is_copy && pwrite(file->fd, bytes, size, (off_t)offset) < 0)
+    if (file->is_copy && os_write_at(file->fd, bytes, size, offset))
         return;
 }
 
@@ -266,20 +280,10 @@ const struct ticks_anchor *ring_file_anchor(const struct ring_file *file)
 
 static int read_all(int fd, uint64_t offset, void *memory, size_t size)
 {
-    char *at = memory;
-    while (size > 0) {
-        ssize_t n = pread(fd, at, size, (off_t)offset);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return LL_EIO;
-        if (n == 0)
-            return LL_EFORMAT;
-        at += n;
-        offset += (uint64_t)n;
-        size -= (size_t)n;
-    }
-    return LL_OK;
+    ssize_t n = os_read_at(fd, memory, size, offset);
+    if (n < 0)
+        return LL_EIO;
+    return (size_t)n == size ? LL_OK : LL_EFORMAT;
 }
 
 static bool is_power_of_two(uint64_t value)
@@ -453,6 +457,126 @@ int ring_file_load(struct ring_file *file, int fd, const char **ret_reason)
         error = segment_load(file, i, ret_reason);
     if (error)
         ring_file_release(file);
+    return error;
+}
+
+/* --- looking at a ring that may be alive ---------------------------------------------------------------- */
+
+static int peek_segment(struct ring_file *file, uint32_t index)
+{
+    struct ring_segment *segment = &file->segment[index];
+    segment->control_page = malloc(file->page);
+    if (!segment->control_page)
+        return LL_ENOMEM;
+    file->segment_count = index + 1;
+    for (int i = 0; i < RING_FILE_DEPTHS; i++) {
+        uint64_t size = ring_bytes_of(file->identity, i);
+        void *memory; /* touched as far as there is something to read */
+        if (os_reserve(2 * size, &memory))
+            return LL_ENOMEM;
+        segment->ring[i] = (struct ring){control_of(segment, i), memory, size};
+    }
+    return read_all(file->fd, segment_offset(file, index), segment->control_page, file->page);
+}
+
+static int peek_front(struct ring_file *file, const char **ret_reason)
+{
+    struct ring_identity identity;
+    int error = read_all(file->fd, 0, &identity, sizeof identity);
+    if (!error)
+        error = fault(identity_fault(&identity), ret_reason);
+    if (error)
+        return error;
+    file->page = identity.page;
+    char *memory = malloc(front_bytes(file));
+    if (!memory)
+        return LL_ENOMEM;
+    point_into(file, memory);
+    error = read_all(file->fd, 0, memory, PAGES * file->page);
+    *file->identity = identity;
+    return error ? error : fault(growth_fault(file->growth), ret_reason);
+}
+
+int ring_file_peek(struct ring_file *file, int fd, const char **ret_reason)
+{
+    *file = (struct ring_file){.fd = fd, .is_copy = true};
+    *ret_reason = too_short;
+    file->segment = calloc(RING_FILE_SEGMENTS_MAX, sizeof *file->segment);
+    int error = file->segment ? peek_front(file, ret_reason) : LL_ENOMEM;
+    uint32_t segments = error ? 0 : file->growth->segments;
+    for (uint32_t i = 0; i < segments && !error; i++)
+        error = peek_segment(file, i);
+    if (error)
+        ring_file_release(file);
+    return error;
+}
+
+/* The fence keeps the loads of one read before those of the next. */
+bool ring_file_peek_holds(const struct ring_file *file)
+{
+    uint64_t generation;
+    os_load_fence();
+    return read_all(file->fd, PAGE_PROGRESS * file->page, &generation, sizeof generation) == LL_OK &&
+           generation == file->progress->generation;
+}
+
+/* What is published, to the places where it is mapped in its own process. */
+static int peek_bytes(const struct ring_file *file, uint64_t offset, const struct ring *ring)
+{
+    uint64_t tail = ring->control->tail[ring_file_parity(file)], mask = ring->size - 1;
+    uint64_t size = ring->control->head - tail, start = tail & mask;
+    uint64_t first = size < ring->size - start ? size : ring->size - start;
+    int error = read_all(file->fd, offset + start, ring->data + start, first);
+    if (!error && size > first)
+        error = read_all(file->fd, offset, ring->data, size - first);
+    if (!error)
+        memcpy(ring->data + ring->size, ring->data, size - first);
+    return error;
+}
+
+/* Whether no producer can have reached the bytes that were read: nothing was freed, or it has not come so
+ * far round. */
+static bool is_intact(const struct ring_control *before, const struct ring_control *after, uint64_t size,
+                      unsigned parity, uint64_t reserve_bytes)
+{
+    uint64_t tail = before->tail[parity];
+    return after->freed <= tail || after->head + reserve_bytes <= tail + size;
+}
+
+static int peek_rings(struct ring_file *file, uint32_t index, char *page, uint64_t reserve_bytes)
+{
+    struct ring_segment *segment = &file->segment[index];
+    uint64_t offset = segment_offset(file, index), at = offset + file->page;
+    unsigned parity = ring_file_parity(file);
+    int error = LL_OK;
+    for (int i = 0; i < RING_FILE_DEPTHS && !error; i++) {
+        error = ring_fault(&segment->ring[i], parity) ? LL_EFORMAT : peek_bytes(file, at, &segment->ring[i]);
+        at += segment->ring[i].size;
+    }
+    os_load_fence();
+    if (!error)
+        error = read_all(file->fd, offset, page, file->page);
+    for (int i = 0; i < RING_FILE_DEPTHS && !error; i++) {
+        const struct ring_control *after = (const struct ring_control *)(const void *)page + i;
+        if (!is_intact(segment->ring[i].control, after, segment->ring[i].size, parity, reserve_bytes))
+            error = LL_ETIMEOUT;
+    }
+    return error;
+}
+
+int ring_file_peek_bytes(struct ring_file *file, uint64_t reserve_bytes)
+{
+    char *page = malloc(file->page);
+    int error = page ? LL_OK : LL_ENOMEM;
+    for (uint32_t i = 0; i < file->segment_count && !error; i++)
+        error = peek_rings(file, i, page, reserve_bytes);
+    free(page);
+    if (!error) /* last: what a frame that was read refers to is in the table by then */
+        error = read_all(file->fd, PAGE_GROWTH * file->page, file->growth, sizeof *file->growth);
+    if (!error && growth_fault(file->growth))
+        error = LL_EFORMAT;
+    if (!error)
+        error = read_all(file->fd, sites_offset(file), file->sites, file->growth->sites_used);
     return error;
 }
 

@@ -143,6 +143,10 @@ int ring_file_make(struct ring_file *file, int fd, const struct ring_identity *i
  * -EBADF when the program has closed the descriptor. Under the caller's lock. */
 int ring_file_grow(struct ring_file *file, uint32_t *ret_index);
 
+/* In a forked child: puts private memory in the file's place, so that nothing that is still written there
+ * reaches the parent. */
+void ring_file_leave(const struct ring_file *file);
+
 /* Whether fd still is the ring file: programs close descriptors that they do not know, and use the numbers
  * again. */
 bool ring_file_is_open(const struct ring_file *file);
@@ -156,6 +160,22 @@ int ring_file_reopen(struct ring_file *file, const char *path);
  */
 int ring_file_load(struct ring_file *file, int fd, const char **ret_reason);
 void ring_file_release(struct ring_file *file);
+
+/*
+ * Looks at what is not drained yet, of a process that may be alive and go on meanwhile; nothing is changed.
+ *
+ *     ring_file_peek          progress and the ends of all rings, of one moment if …
+ *     …                       whatever else is to be of that moment
+ *     ring_file_peek_holds    … the generation is still the same
+ *     ring_file_peek_bytes    what lies between tails and heads, and the table of call sites
+ *
+ * LL_OK; LL_EFORMAT with a reason, LL_EIO, LL_ENOMEM as ring_file_load; LL_ETIMEOUT: producers were faster
+ * and have written over it (they write at most `reserve_bytes` behind their head): begin again. The file is
+ * the caller's to release, but when ring_file_peek has failed.
+ */
+int ring_file_peek(struct ring_file *file, int fd, const char **ret_reason);
+bool ring_file_peek_holds(const struct ring_file *file);
+int ring_file_peek_bytes(struct ring_file *file, uint64_t reserve_bytes);
 
 /* The offset of the owner's page, for os_robust_map, and whether somebody living holds the file. */
 uint64_t ring_file_owner_offset(void);

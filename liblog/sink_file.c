@@ -23,8 +23,8 @@ void sink_init(struct sink *sink, const char *path)
  */
 static bool is_ours(const struct sink *sink, struct stat *ret_stat)
 {
-    return sink->fd >= 0 && fstat(sink->fd, ret_stat) == 0 && (uint64_t)ret_stat->st_dev == sink->device &&
-           (uint64_t)ret_stat->st_ino == sink->inode;
+    return sink->fd >= 0 && os_status(sink->fd, ret_stat) == 0 &&
+           (uint64_t)ret_stat->st_dev == sink->device && (uint64_t)ret_stat->st_ino == sink->inode;
 }
 
 static int sync_folder(const char *path)
@@ -110,8 +110,9 @@ static bool is_current(struct sink *sink, const struct stat *open_file)
 static int target_of(const struct sink *sink, struct ring_target *ret_target)
 {
     struct stat st;
-    if (fstat(sink->fd, &st))
-        return -errno;
+    int error = os_status(sink->fd, &st);
+    if (error)
+        return error;
     *ret_target = (struct ring_target){
         .device = (uint64_t)st.st_dev, .inode = (uint64_t)st.st_ino, .offset = (uint64_t)st.st_size};
     return 0;
@@ -132,8 +133,9 @@ void sink_give_up(struct sink *sink, size_t torn)
     sink->sent = 0;
     if (!torn || !is_ours(sink, &st) || (uint64_t)st.st_size != sink->end)
         return;
-    if (ftruncate(sink->fd, (off_t)(sink->end - torn)))
-        sink->last_errno = errno; /* a file that can only be appended to: the line stays torn */
+    int error = os_cut_at(sink->fd, sink->end - torn);
+    if (error)
+        sink->last_errno = -error; /* a file that can only be appended to: the line stays torn */
 }
 
 int sink_prepare(struct sink *sink, struct ring_target *ret_target)
@@ -179,7 +181,7 @@ int sink_write(struct sink *sink, struct slice block, const struct ring_target *
 bool sink_settled(const struct sink *sink)
 {
     struct stat st;
-    return sink->is_stream || (fstat(sink->fd, &st) == 0 && st.st_nlink > 0);
+    return sink->is_stream || (os_status(sink->fd, &st) == 0 && st.st_nlink > 0);
 }
 
 bool sink_ends_line(const struct sink *sink, const struct ring_target *target)
@@ -187,5 +189,5 @@ bool sink_ends_line(const struct sink *sink, const struct ring_target *target)
     char last;
     if (sink->is_stream || target->offset == 0)
         return true;
-    return pread(sink->fd, &last, 1, (off_t)target->offset - 1) != 1 || last == '\n';
+    return os_read_at(sink->fd, &last, 1, target->offset - 1) != 1 || last == '\n';
 }

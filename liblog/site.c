@@ -85,9 +85,14 @@ static void put_entry(char *out, const struct site_entry *entry, const ll_site *
         at = put(at, fields[i].key, bounded_size(fields[i].key, SITE_KEY_BYTES_MAX));
 }
 
+static size_t shape_size(size_t count)
+{
+    return sizeof(struct site_shape) + count * sizeof(ll_field);
+}
+
 static struct site_shape *arena_shape(struct site_arena *arena, size_t count)
 {
-    size_t size = sizeof(struct site_shape) + count * sizeof(ll_field);
+    size_t size = shape_size(count);
     if (arena->size - arena->used < size)
         return NULL;
     struct site_shape *shape = (struct site_shape *)(void *)(arena->memory + arena->used);
@@ -114,6 +119,51 @@ static void shape_fill(struct site_shape *shape, uint32_t at, const struct site_
         shape->key[i] = shape_key(&fields[i], redact);
 }
 
+/* --- sites that were here before ------------------------------------------------------------------------- */
+
+/* A plugin that is unloaded and loaded again brings its sites anew, with the same contents and perhaps at
+ * other addresses. What is alike is used again, so that loading it a thousand times does not fill the table.
+ */
+
+/* The offset of an entry with the bytes of the one that stands behind the last, or 0. */
+static uint32_t find_entry(const struct ring_file *file, uint32_t used)
+{
+    const char *made = file->sites + used;
+    struct site_entry wanted, entry;
+    memcpy(&wanted, made, sizeof wanted);
+    for (uint32_t at = 8; at < used; at += entry.size) {
+        memcpy(&entry, file->sites + at, sizeof entry);
+        if (entry.size < sizeof entry)
+            return 0;
+        if (entry.size == wanted.size && memcmp(file->sites + at, made, wanted.size) == 0)
+            return at;
+    }
+    return 0;
+}
+
+static bool is_shape_of(const struct site_shape *shape, uint32_t entry, const char *message,
+                        const ll_field *fields, size_t count)
+{
+    if (shape->entry != entry || shape->message != message || shape->key_count != count)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (shape->key[i].key != fields[i].key || shape->key[i].flags != fields[i].flags)
+            return false;
+    return true;
+}
+
+static const struct site_shape *find_shape(const struct site_arena *arena, uint32_t entry,
+                                           const char *message, const ll_field *fields, size_t count)
+{
+    const struct site_shape *shape;
+    for (size_t at = 0; at < arena->used; at += shape_size(shape->key_count)) {
+        shape = (const struct site_shape *)(const void *)(arena->memory + at);
+        if (is_shape_of(shape, entry, message, fields, count))
+            return shape;
+    }
+    return NULL;
+}
+
 const struct site_shape *site_register(struct ring_file *file, struct site_arena *arena, const ll_site *site,
                                        const char *message, const ll_field *fields, size_t count)
 {
@@ -124,12 +174,15 @@ const struct site_shape *site_register(struct ring_file *file, struct site_arena
     uint32_t used = file->growth->sites_used;
     if (entry.size == 0 || RING_FILE_SITES_BYTES - used < entry.size)
         return NULL;
-    struct site_shape *shape = arena_shape(arena, count);
-    if (!shape)
-        return NULL;
     put_entry(file->sites + used, &entry, site, message, fields, arena->redact);
-    __atomic_store_n(&file->growth->sites_used, used + entry.size, __ATOMIC_RELEASE);
-    shape_fill(shape, used, &entry, message, fields, arena->redact);
+    uint32_t at = find_entry(file, used);
+    const struct site_shape *known = at ? find_shape(arena, at, message, fields, count) : NULL;
+    struct site_shape *shape = known ? NULL : arena_shape(arena, count);
+    if (!shape)
+        return known;
+    if (!at)
+        __atomic_store_n(&file->growth->sites_used, used + entry.size, __ATOMIC_RELEASE);
+    shape_fill(shape, at ? at : used, &entry, message, fields, arena->redact);
     return shape;
 }
 

@@ -46,7 +46,7 @@ struct site_key {
 enum {
     SITE_TEXT_TYPES = 1 << LL_TYPE_STRING | 1 << LL_TYPE_BYTES | 1 << LL_TYPE_JSON |
                       1 << LL_TYPE_EXCEPTION_TYPE | 1 << LL_TYPE_EXCEPTION_CODE |
-                      1 << LL_TYPE_EXCEPTION_MESSAGE,
+                      1 << LL_TYPE_EXCEPTION_MESSAGE | 1 << LL_TYPE_TRACEBACK,
     SITE_WORD_TYPES = 1 << LL_TYPE_BOOL | 1 << LL_TYPE_I64 | 1 << LL_TYPE_U64 | 1 << LL_TYPE_DOUBLE |
                       1 << LL_TYPE_FLOAT | 1 << LL_TYPE_TIME | 1 << LL_TYPE_DURATION,
 };

@@ -175,7 +175,8 @@ void stats_next_second(struct stats *stats, int64_t unix_ns)
     uint32_t time = second < 0 ? 0 : second > UINT32_MAX ? UINT32_MAX : (uint32_t)second;
     uint32_t minute = time / STATS_MINUTE_SECONDS;
     stats_fold(stats);
-    stats->second_ns = second * STATS_SECOND_NS;
+    stats->second_ns =
+        (int64_t)((uint64_t)second * STATS_SECOND_NS); /* the first there is may begin before 64 bits do */
     if (time != stats->open.second.time)
         close_span(stats, STATS_SECONDS, &stats->open.second, time);
     if (minute != stats->open.minute.time)
@@ -184,7 +185,7 @@ void stats_next_second(struct stats *stats, int64_t unix_ns)
 
 /* --- texts ---------------------------------------------------------------------------------------------- */
 
-static uint64_t hash_text(struct slice text)
+uint64_t stats_name_hash(struct slice text)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
     for (size_t i = 0; i < text.size; i++)
@@ -192,8 +193,16 @@ static uint64_t hash_text(struct slice text)
     return hash;
 }
 
+/* ASCII without NUL: eight bytes at once, of which none has its high bit or is 0. */
 static bool is_plain(struct slice text)
 {
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+    for (; text.size >= sizeof ones; text = slice_from(text.data + sizeof ones, text.size - sizeof ones)) {
+        uint64_t word;
+        memcpy(&word, text.data, sizeof word);
+        if ((word | (word - ones)) & highs)
+            return false;
+    }
     for (size_t i = 0; i < text.size; i++)
         if ((unsigned char)text.data[i] - 1u >= 0x7f)
             return false;
@@ -229,7 +238,7 @@ static struct slice name_of(struct slice type, char memory[static STATS_NAME_BYT
     size_t size = decode(memory, STATS_NAME_BYTES_MAX, type, &whole);
     if (whole)
         return slice_from(memory, size);
-    uint64_t hash = hash_text(type);
+    uint64_t hash = stats_name_hash(type);
     size = decode(memory, NAME_CUT_BYTES_MAX, type, &whole);
     memory[size++] = '#';
     for (int shift = 60; shift >= 0; shift -= 4)
@@ -288,7 +297,7 @@ static uint32_t replace_rarest(struct stats *stats, uint64_t hash, struct slice 
 
 static uint32_t take_row(struct stats *stats, struct slice name)
 {
-    uint64_t hash = hash_text(name);
+    uint64_t hash = stats_name_hash(name);
     uint16_t *slot = slot_of(stats, hash, name);
     if (*slot)
         return *slot - 1u;
@@ -300,11 +309,10 @@ static uint32_t take_row(struct stats *stats, struct slice name)
     return i;
 }
 
-static void count_type(struct stats *stats, struct slice type)
+static void count_type(struct stats *stats, struct slice name)
 {
-    char memory[STATS_NAME_BYTES_MAX];
     uint32_t second = stats->open.second.time, minute = stats->open.minute.time;
-    struct stats_row *row = &stats->row[take_row(stats, name_of(type, memory))];
+    struct stats_row *row = &stats->row[take_row(stats, name)];
     if (row->second.time != second)
         close_cell(stats, STATS_TYPE_SECONDS, &row->second, second);
     if (row->minute.time != minute)
@@ -322,7 +330,7 @@ static struct slice base_name(struct slice path)
     size_t skip = path.size;
     while (skip > 0 && path.data[skip - 1] != '/')
         skip--;
-    return slice_from(path.data + skip, path.size - skip);
+    return skip ? slice_from(path.data + skip, path.size - skip) : path;
 }
 
 /* Of a block that has more than are kept the latest, in each other's places: `order` tells which came when.
@@ -335,11 +343,9 @@ static struct stats_recent *take_recent(struct stats *stats)
     return stats_ring_entry(stats->file, STATS_RECENT, held + n % STATS_RECENT_BLOCK_MAX);
 }
 
-static void keep_recent(struct stats *stats, const struct stats_error *error)
+static void keep_recent(struct stats *stats, const struct stats_error *error, struct slice name)
 {
-    char memory[STATS_NAME_BYTES_MAX];
     struct stats_recent *r = take_recent(stats);
-    struct slice name = name_of(error->type, memory);
     r->order = ++stats->open.errors;
     r->time_ns = error->time_ns;
     r->seq = error->seq;
@@ -358,9 +364,11 @@ static void keep_recent(struct stats *stats, const struct stats_error *error)
 
 void stats_error(struct stats *stats, const struct stats_error *error)
 {
-    if (error->type.size)
-        count_type(stats, error->type);
-    keep_recent(stats, error);
+    char memory[STATS_NAME_BYTES_MAX];
+    struct slice name = name_of(error->type, memory);
+    if (name.size)
+        count_type(stats, name);
+    keep_recent(stats, error, name);
 }
 
 /* --- block by block ------------------------------------------------------------------------------------- */

@@ -94,6 +94,8 @@ static inline void stats_unlock(struct stats *stats)
  * before it. */
 uint32_t stats_choose(const struct stats_open open[static 2], uint64_t next_seq);
 
+/* What stats_row.hash is made of. */
+uint64_t stats_name_hash(struct slice name);
 struct slice stats_row_name(const struct stats *stats, uint32_t row);
 
 /* The first entry of a ring that may be read. */

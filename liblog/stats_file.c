@@ -135,6 +135,6 @@ void stats_file_release(struct stats_file *file)
 void stats_file_put(const struct stats_file *file, const void *part, size_t size)
 {
     off_t offset = (const char *)part - (const char *)file->at;
-    if (file->is_copy && file->fd >= 0 && pwrite(file->fd, part, size, offset) < 0)
+    if (file->is_copy && file->fd >= 0 && os_write_at(file->fd, part, size, (uint64_t)offset))
         return;
 }

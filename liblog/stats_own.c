@@ -37,14 +37,15 @@ static int look_at(struct instance *instance, struct stats_view *view)
 }
 
 /* Between enter and leave the instance stays: ll_close waits for those inside. */
-static int look(struct stats_view *view)
+CALLER_ON_STACK static int look(struct stats_view *view)
 {
     struct caller *caller = caller_mine();
     if (!caller)
         return LL_ENOMEM;
-    uint32_t depth = caller_enter(caller);
+    struct caller_call mine;
+    uint32_t depth = caller_enter(caller, &mine);
     int error = look_at(instance_current(), view);
-    caller_leave(caller, depth);
+    caller_leave(caller, &mine, depth);
     return error;
 }
 

@@ -72,7 +72,7 @@ void stats_view_complete(ll_stats *stats)
         typed += stats->types[i].count;
     stats->untyped_errors = stats->total_errors > typed ? stats->total_errors - typed : 0;
     stats->tracking_duration_minutes =
-        stats->to_ns > stats->from_ns ? (double)(stats->to_ns - stats->from_ns) / 60e9 : 0;
+        stats->to_ns > stats->from_ns ? ((double)stats->to_ns - (double)stats->from_ns) / 60e9 : 0;
     stats->error_rate_per_minute =
         (double)stats->total_errors /
         (stats->tracking_duration_minutes > 0 ? stats->tracking_duration_minutes : 1);
@@ -265,6 +265,12 @@ static void get_recent(const struct stats_recent *from, ll_recent_error *to)
     GET_TEXT(to, from, file);
 }
 
+/* One that came after `open` is being written over an older one. */
+static bool is_kept(const struct stats_open *open, const struct stats_recent *recent)
+{
+    return recent->order != 0 && recent->order <= open->errors;
+}
+
 static int newer_first(const void *a, const void *b)
 {
     const struct stats_recent *const *x = a, *const *y = b;
@@ -277,7 +283,8 @@ int stats_view_recent(const struct stats_view *view, ll_recent_error ret_errors[
     const struct stats_open *open = &view->stats.open;
     int count = 0;
     for (uint64_t i = stats_first_entry(open, STATS_RECENT); i < open->end[STATS_RECENT]; i++)
-        recent[count++] = stats_ring_entry(&view->file, STATS_RECENT, i);
+        if (is_kept(open, recent[count] = stats_ring_entry(&view->file, STATS_RECENT, i)))
+            count++;
     qsort(recent, (size_t)count, sizeof recent[0], newer_first);
     count = count < LL_RECENT_ERRORS_MAX ? count : LL_RECENT_ERRORS_MAX;
     for (int i = 0; i < count; i++)

@@ -1,16 +1,17 @@
 #include "writer.h"
 
+#include "quiet.h"
 #include "recover.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* --- the log's lock ------------------------------------------------------------------------------------- */
 
-enum { WORD_OWNER = 0, WORD_LOCK = 1 };
+enum { WORD_OWNER = 0, WORD_LOCK = 1, FOLDER_SETTLED_NS = 500000000 };
 
 static bool has_rings_in_file(const struct writer *w)
 {
@@ -25,6 +26,7 @@ static int recover_others(struct writer *w)
     w->due = error != LL_OK;
     w->health.recovered_rings += recovered.finished;
     w->health.recovered_records += recovered.records;
+    w->kin.live = recovered.living > 1; /* one of them is our own */
     return error ? -ENOMEM : 0;
 }
 
@@ -53,6 +55,35 @@ static void unlock_log(struct writer *w)
         return;
     drain_let_go(&w->drain);
     os_robust_unlock(&w->robust, WORD_LOCK);
+}
+
+/* Whether a ring has come or gone since the last look. The time of a folder stands still for some
+ * milliseconds, so one that is new says nothing. */
+static bool folder_has_changed(struct writer *w)
+{
+    struct stat st;
+    if (stat(w->folder.path, &st))
+        return false;
+    int64_t changed = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+    bool is_old = os_realtime_ns() - changed > FOLDER_SETTLED_NS;
+    bool has_changed = !is_old || changed != w->kin.folder_time_ns;
+    w->kin.folder_time_ns = is_old ? changed : 0;
+    return has_changed;
+}
+
+/* What this process forked, or was forked from, and what of it died is finished here, without waiting for the
+ * next that opens the log. */
+static void look_after_kin(struct writer *w)
+{
+    if (!__atomic_load_n(&w->kin.may_be, __ATOMIC_ACQUIRE) || !has_rings_in_file(w))
+        return;
+    w->kin.seen_ns = os_monotonic_ns();
+    if ((!folder_has_changed(w) && !w->kin.live) || lock_log(w))
+        return;
+    if (drain_is_torn(&w->drain) || recover_others(w) == 0)
+        unlock_log(w);
+    else
+        os_robust_abandon(&w->robust, WORD_LOCK);
 }
 
 /* At the end of a thread whose log could not be written: whoever comes next completes what is half there. */
@@ -189,8 +220,8 @@ static int write_block(struct writer *w)
     }
     if (error) {
         w->health.write_errors++;
-        stall_begins(w, -error);
         publish_health(w);
+        stall_begins(w, -error);
         return error;
     }
     if (__atomic_load_n(&w->stalled, __ATOMIC_SEQ_CST))
@@ -265,6 +296,10 @@ static int64_t pass(struct writer *w)
         if (error)
             return error;
     }
+    if (w->drain.starved) {
+        stall_begins(w, ENOMEM);
+        return -ENOMEM;
+    }
     if (w->drain.counters.records != before)
         publish_health(w);
     end_pass(w, cut, sync_wanted);
@@ -292,13 +327,16 @@ static void sleep_in(struct writer *w, enum writer_state state, int64_t timeout_
 static void sleep_after(struct writer *w, int64_t result, int64_t *idle_since_ns)
 {
     int64_t now = os_monotonic_ns();
+    bool is_idle = result == 0 && now - *idle_since_ns >= WRITER_IDLE_NS;
     if (result != 0)
         *idle_since_ns = now;
+    if (result >= 0 && (is_idle || now - w->kin.seen_ns > WRITER_KIN_NS))
+        look_after_kin(w);
     if (result >= BUSY_RECORDS)
         return;
     if (result < 0)
         sleep_in(w, WRITER_NAP, WRITER_RETRY_NS);
-    else if (now - *idle_since_ns < WRITER_IDLE_NS || !w->barrier)
+    else if (!is_idle || !w->barrier)
         sleep_in(w, WRITER_NAP, WRITER_NAP_NS);
     else
         sleep_in(w, WRITER_ASLEEP, sync_due_in(w));
@@ -339,6 +377,8 @@ static void finish(struct writer *w)
         result = pass(w);
     }
     if (result >= 0)
+        look_after_kin(w);
+    if (result >= 0)
         write_close_mark(w);
     if (w->sync != LL_SYNC_NEVER)
         sync_log(w, w->passed);
@@ -352,6 +392,8 @@ static void *writer_thread(void *argument)
     struct writer *w = argument;
     int64_t idle_since_ns = os_monotonic_ns();
     os_thread_name("ll-writer");
+    w->thread_number = os_thread_id();
+    w->drain.run.has_own_addresses = true;
     if (has_rings_in_file(w))
         begin_in_file(w);
     __atomic_store_n(&w->started, 1, __ATOMIC_RELEASE);
@@ -367,15 +409,10 @@ static void *writer_thread(void *argument)
 
 static int start_thread(struct writer *w)
 {
-    sigset_t all, before;
-    pthread_attr_t attributes;
-    sigfillset(&all);
-    if (pthread_attr_init(&attributes))
-        return LL_ENOMEM;
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&w->thread, &attributes, writer_thread, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
+    struct quiet before;
+    quiet_begin(&before);
+    int error = pthread_create(&w->thread, NULL, writer_thread, w);
+    quiet_end(&before);
     return error ? LL_ESYSTEM : LL_OK;
 }
 

@@ -26,6 +26,7 @@ enum {
     WRITER_NAP_NS = 10000000,
     WRITER_IDLE_NS = 100000000,
     WRITER_RETRY_NS = 100000000,      /* while the log cannot be written */
+    WRITER_KIN_NS = 1000000000,       /* how often a writer that is busy looks after forked processes */
     WRITER_LOCK_NS_MAX = 1000000000,  /* another process holds the log's lock: tried again after */
     WRITER_SYNC_NS = 1000000000,      /* LOG_SYNC=interval: no record is longer in the kernel only */
     WRITER_SLOW_NS_MIN = 1000000000,  /* a block that takes longer (or than LOG_BLOCK_MAX) is a stall */
@@ -33,6 +34,14 @@ enum {
 };
 
 static const int64_t WRITER_TELL_NS = INT64_C(60000000000); /* at most one line on stderr in this time */
+
+/* Processes that this one forked, or was forked from, and their rings beside its own. */
+struct writer_kin {
+    uint32_t may_be;        /* atomic: there was a fork */
+    bool live;              /* as of the last look into the folder */
+    int64_t seen_ns;        /* of that, monotonic */
+    int64_t folder_time_ns; /* of its last change, seen; 0: it may change without a change of its time */
+};
 
 struct writer {
     struct ring_file file;
@@ -48,6 +57,8 @@ struct writer {
     int64_t slow_ns; /* a block that takes longer is a stall */
     struct drain drain;
     pthread_t thread;
+    uint32_t thread_number; /* the kernel's */
+    struct writer_kin kin;
 
     uint32_t state;        /* enum writer_state; futex */
     uint32_t stop;         /* ll_close: finish and end */

@@ -153,6 +153,9 @@ for order in 1 2 3 4 5; do
     request 502 -X POST "$front/pay?order=$order"
 done
 
+step "The shop has counted its errors itself: asked from outside, while it runs"
+show 'shipper stats --live logs/shop.log --format table'
+
 step "kill -9 for the shop, right after its last answer: .shop.log.ll keeps what is not in the log yet"
 { kill -9 "$shop_pid" && wait "$shop_pid"; } 2>/dev/null || true # bash would tell of it, too
 show 'ls -A logs'

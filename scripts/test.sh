@@ -99,6 +99,10 @@ benchmarks_run() {
         printf '%s\n' "$(basename "$bench"):"
         timeout "$bench_s_max" "$bench" --quick || return 1
     done
+    for bench in tests/bench/bench_*.py; do
+        printf '%s\n' "$(basename "$bench"):"
+        timeout "$bench_s_max" .venv/bin/python "$bench" --quick build/release/shipper/shipper || return 1
+    done
     [ "$found" = yes ]
 }
 

@@ -4,6 +4,8 @@
 #include "liblog/base/cleanup.h"
 
 #include <assert.h>
+#include <endian.h>
+#include <stddef.h>
 #include <sys/random.h>
 
 /* Seeds are secret, so that no log can be written to make the tables slow; without the kernel's help they are
@@ -109,14 +111,25 @@ static const enum event_key text_from[SERIES_TEXT_COUNT] = {
     [SERIES_ENDPOINT] = EVENT_ENDPOINT,   [SERIES_LOGGER] = EVENT_LOGGER,
 };
 
-/* The texts as they stand in the line, which is how nearly all of them may stand. Whether they may. */
+/* All of a value but where it is: its size, and above that its kind and whether it is escaped. */
+static inline uint64_t value_nature(const struct value *value)
+{
+    uint64_t nature;
+    static_assert(sizeof(*value) - offsetof(struct value, size) == sizeof(nature), "one word");
+    memcpy(&nature, &value->size, sizeof(nature));
+    return le64toh(nature);
+}
+
+/* The texts as they stand in the line, which is how nearly all of them may stand. Whether they may: each is
+ * absent, or a string of moderate size without escapes. */
 static inline bool view_key(const struct event *event, struct series_key *ret_key)
 {
-    unsigned odd = event->bad_utf8;
+    const uint64_t moderate = 127 | (uint64_t)VALUE_STRING << 32;
+    static_assert(VALUE_ABSENT == 0 && VALUE_STRING == 1 && 127 <= COLUMN_TEXT_BYTES_MAX, "bits of a nature");
+    uint64_t odd = event->bad_utf8 ? UINT64_MAX : 0;
     for (int i = 0; i < SERIES_TEXT_COUNT; i++) {
         const struct value *value = &event->value[text_from[i]];
-        odd |= value->escaped | (unsigned)(value->kind > VALUE_STRING) |
-               (unsigned)(value->size > COLUMN_TEXT_BYTES_MAX);
+        odd |= value_nature(value) & ~moderate;
         ret_key->text[i] = slice_from(value->data, value->size);
     }
     return !odd;
@@ -158,7 +171,7 @@ int batch_add(struct batch *batch, const struct event *event, struct slice servi
 
     /* All that can fail comes before the first thing that counts. */
     uint32_t series;
-    struct window_cell *cell;
+    struct window_cell *cell = NULL;
     int r = series_table_take(&batch->series, &key, &series);
     if (r == 0)
         r = window_table_take(&batch->now.windows, &batch->series, series, event->time_ns, &cell);

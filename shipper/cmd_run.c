@@ -49,6 +49,7 @@ struct run_options {
     struct config_flags flags;
     bool once;
     bool quiet;
+    bool timings;
     int64_t timeout_ns;
 };
 
@@ -80,6 +81,10 @@ static int parse(int argc, char **argv, struct run_options *run, struct problem 
          .kind = OPTION_FLAG,
          .to.flag = &run->quiet,
          .help = "No progress bar and no summary."},
+        {.name = "timings",
+         .kind = OPTION_FLAG,
+         .to.flag = &run->timings,
+         .help = "At the end, how long each stage took, and how much memory."},
     };
     const struct option_set set = {
         .command = "run",
@@ -120,6 +125,7 @@ enum exit_code cmd_run(int argc, char **argv)
         .timeout_ns = run.timeout_ns,
         .show_progress = !run.quiet && isatty(STDERR_FILENO),
         .show_summary = !run.quiet,
+        .show_timings = run.timings,
         .stop = &stop,
         .stop_fd = stop_fd,
         .tell = tell,

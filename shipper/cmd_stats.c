@@ -4,6 +4,7 @@
 #include "report.h"
 #include "report_source.h"
 #include "report_text.h"
+#include "stats_live.h"
 
 #include "liblog/base/cleanup.h"
 
@@ -114,9 +115,26 @@ static int answer(const char *database_file, const char *config_file, int format
     return report_flush(ret_problem);
 }
 
+static int check_live(const struct stats_live_request *live, bool has_database, struct problem *ret_problem)
+{
+    if (live->log_path && has_database)
+        return problem_set(ret_problem, ERR_USE_001,
+                           "--live asks the program itself: it goes without --db and --config");
+    if (!live->log_path && (live->window_ns || live->ring_dir))
+        return problem_set(ret_problem, ERR_USE_001, "--window and --ring-dir go with --live LOGFILE");
+    return 0;
+}
+
+static int answer_live(const struct stats_live_request *live, struct problem *ret_problem)
+{
+    int r = stats_live(live, ret_problem);
+    return r < 0 ? r : report_flush(ret_problem);
+}
+
 enum exit_code cmd_stats(int argc, char **argv)
 {
     const char *database_file = NULL, *config_file = NULL;
+    struct stats_live_request live = {0};
     int format = FORMAT_JSON;
     const struct option options[] = {
         {.name = "format",
@@ -135,10 +153,26 @@ enum exit_code cmd_stats(int argc, char **argv)
          .kind = OPTION_TEXT,
          .to.text = &config_file,
          .help = "The configuration that names the database."},
+        {.name = "live",
+         .argument = "LOGFILE",
+         .kind = OPTION_TEXT,
+         .to.text = &live.log_path,
+         .help =
+             "Instead, what the programs that log to this file have counted themselves, running or dead."},
+        {.name = "window",
+         .argument = "DURATION",
+         .kind = OPTION_DURATION,
+         .to.duration_ns = &live.window_ns,
+         .help = "With --live: only the last so long, up to 1d."},
+        {.name = "ring-dir",
+         .argument = "FOLDER",
+         .kind = OPTION_TEXT,
+         .to.text = &live.ring_dir,
+         .help = "With --live: where the program keeps its rings (its LOG_RING_DIR)."},
     };
     const struct option_set set = {
         .command = "stats",
-        .summary = "Prints the error statistics over all that the database holds.",
+        .summary = "Prints the error statistics over all that the database holds, or a program's own.",
         .options = options,
         .option_count = OPTION_COUNT(options),
     };
@@ -147,5 +181,10 @@ enum exit_code cmd_stats(int argc, char **argv)
     int r = options_parse(&set, argc, argv, &none, &problem);
     if (r != 0)
         return options_end(r, &problem);
+    if (check_live(&live, database_file || config_file, &problem) < 0)
+        return cmd_fail(&problem);
+    live.as_table = format == FORMAT_TABLE;
+    if (live.log_path)
+        return answer_live(&live, &problem) < 0 ? cmd_fail(&problem) : EXIT_OK_;
     return answer(database_file, config_file, format, &problem) < 0 ? cmd_fail(&problem) : EXIT_OK_;
 }

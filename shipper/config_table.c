@@ -38,6 +38,7 @@ const char *const config_key_words[EVENT_KEY_COUNT + 1] = {
     [EVENT_EXCEPTION_MESSAGE] = "exception.message",
     [EVENT_EXCEPTION_CODE] = "exception.code",
     [EVENT_EXCEPTION_FINGERPRINT] = "exception.fingerprint",
+    [EVENT_EXCEPTION_TRACEBACK] = "exception.traceback",
     [EVENT_PID] = "pid",
     [EVENT_TID] = "tid",
     [EVENT_TRUNCATED] = "truncated",

@@ -23,8 +23,8 @@ enum value_kind {
 struct value {
     const char *data; /* a string without its quotes, anything else as it stands */
     uint32_t size;
-    uint8_t kind;
-    bool escaped;
+    uint16_t kind;
+    uint16_t escaped; /* 0 or 1; of this width, so that all but `data` is one word without a gap */
 };
 
 /* The record's keys that shipper uses. Nested ones are taken only from the record's own objects of that name.
@@ -52,6 +52,7 @@ enum event_key {
     EVENT_EXCEPTION_MESSAGE,
     EVENT_EXCEPTION_CODE,
     EVENT_EXCEPTION_FINGERPRINT,
+    EVENT_EXCEPTION_TRACEBACK, /* of other programs, whose type may stand nowhere else (trace.h) */
     EVENT_PID,
     EVENT_TID,
     EVENT_TRUNCATED,

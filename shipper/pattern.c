@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* re_search */
 #include "pattern.h"
 
 #include "liblog/base/bytes.h"
@@ -139,6 +140,7 @@ static int compile(struct pattern *pattern, const char *text, const char *expand
     int result = regcomp(&pattern->regex, expanded, REG_EXTENDED | (lines ? REG_NEWLINE : 0));
     if (result == REG_ESPACE)
         return problem_set(ret_problem, ERR_INT_002, "no memory is left for the pattern \"%s\"", text);
+    pattern->regex.regs_allocated = REGS_FIXED; /* what is found goes into memory of the caller's */
     if (result == 0)
         return 0;
     char why[128];
@@ -178,31 +180,34 @@ void pattern_free(struct pattern *pattern)
     free(pattern);
 }
 
-static bool execute(const struct pattern *pattern, struct slice text, size_t count,
-                    regmatch_t match[static 1])
+/*
+ * The GNU call takes a text with its size; regexec() does so only with an extension that checkers do not
+ * know. *ret_registers (may be NULL) has room for GROUPS_MAX.
+ */
+static bool execute(const struct pattern *pattern, struct slice text, struct re_registers *ret_registers)
 {
-    match[0] = (regmatch_t){.rm_so = 0, .rm_eo = (regoff_t)text.size};
-    return regexec(&pattern->regex, text.size ? text.data : "", count, match, REG_STARTEND) == 0;
+    regoff_t size = (regoff_t)text.size;
+    regex_t *regex = (regex_t *)&pattern->regex; /* it has a lock within */
+    return re_search(regex, text.size ? text.data : "", size, 0, size, ret_registers) >= 0;
 }
 
 bool pattern_matches(const struct pattern *pattern, struct slice text)
 {
-    regmatch_t match[1];
-    return execute(pattern, text, 0, match);
+    return execute(pattern, text, NULL);
 }
 
 bool pattern_find(const struct pattern *pattern, struct slice text, struct slice *ret_found)
 {
-    regmatch_t match[GROUPS_MAX];
-    if (!execute(pattern, text, (size_t)pattern->group_count + 1, match))
+    regoff_t start[GROUPS_MAX], end[GROUPS_MAX];
+    struct re_registers registers = {.num_regs = GROUPS_MAX, .start = start, .end = end};
+    if (!execute(pattern, text, &registers))
         return false;
     int found = pattern->taken ? -1 : 0;
     for (int group = 1; group <= pattern->group_count && found < 0; group++)
-        if (pattern->taken >> group & 1 && match[group].rm_so >= 0)
+        if (pattern->taken >> group & 1 && start[group] >= 0)
             found = group;
     if (found < 0)
         return false;
-    *ret_found =
-        slice_from(text.data + match[found].rm_so, (size_t)(match[found].rm_eo - match[found].rm_so));
+    *ret_found = slice_from(text.data + start[found], (size_t)(end[found] - start[found]));
     return true;
 }

@@ -449,6 +449,12 @@ static enum exit_code end_run(struct pipeline *pipeline, struct problem *ret_pro
     return end_code(pipeline, ret_problem);
 }
 
+static void show_timings(struct pipeline *pipeline)
+{
+    pipeline->stages.took_ns[STAGE_STORE] = store_busy_ns(pipeline->store);
+    stage_print(&pipeline->stages, stderr);
+}
+
 enum exit_code pipeline_run(const struct config *config, const struct pipeline_options *options,
                             struct problem *ret_problem)
 {
@@ -459,6 +465,7 @@ enum exit_code pipeline_run(const struct config *config, const struct pipeline_o
                                problem_set(ret_problem, ERR_INT_002, "no memory is left to begin with"));
     pipeline->config = config;
     pipeline->options = options;
+    pipeline->stages.runs = options->show_timings;
     enum exit_code code;
     int result = open_all(pipeline, ret_problem);
     if (result < 0) {
@@ -469,6 +476,8 @@ enum exit_code pipeline_run(const struct config *config, const struct pipeline_o
         else
             follow(pipeline);
         code = end_run(pipeline, ret_problem);
+        if (options->show_timings)
+            show_timings(pipeline);
     }
     close_all(pipeline);
     return code;

@@ -21,6 +21,7 @@ struct pipeline_options {
     int64_t timeout_ns;       /* with once: how long an output may stay away before exit 69 */
     bool show_progress;       /* with once: a bar on stderr */
     bool show_summary;        /* with once: a line on stderr at the end */
+    bool show_timings;        /* a line on stderr at the end: how long each stage took */
     const volatile int *stop; /* set by a signal handler: end cleanly within a few seconds */
     int stop_fd;              /* becomes readable together with `stop`, so that no wait misses it; -1: none */
     void (*tell)(const struct problem *problem); /* something happened that does not end the run */

@@ -12,12 +12,15 @@
 #include "pipeline.h"
 #include "progress.h"
 #include "scan.h"
+#include "stage.h"
 #include "store.h"
 #include "tail.h"
 
 enum {
-    PIECE_BYTES = 1024 * 1024, /* read at a time */
-    LINES_AT_ONCE = 32,        /* so few that their events stay in the processor's nearest memory */
+    PIECE_BYTES =
+        256 *
+        1024, /* read at a time; it stays in the processor's second memory until it has been gone through */
+    LINES_AT_ONCE = 32, /* so few that their events stay in the processor's nearest memory */
     PIPELINE_OWN_FILES = 3,
     COMMIT_ROWS_MAX = 100000,
     FLUSH_MS_MAX = 3000, /* at a stop */
@@ -103,6 +106,7 @@ struct pipeline {
     struct recovery recovery;
     struct progress progress;
     struct progress_totals totals;
+    struct stage_clock stages;
     struct problem fatal;    /* ERR_NONE, or what ends the run */
     enum exit_code end_code; /* of what went wrong without ending it */
 };

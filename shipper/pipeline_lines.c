@@ -235,8 +235,10 @@ void lines_take(struct pass *pass, const struct line *lines, int count)
     /* Only what the statistics take is counted: lanes that lag have seen it counted already. */
     for (int i = 0; pass_takes(pass, LANE_STATS) && i < count; i++)
         count_line(pass, &lines[i]);
+    stage_end(&pass->pipeline->stages, STAGE_WINDOW);
     for (int lane = LANE_STATS + 1; lane < pass->pipeline->lane_count; lane++)
         if (pass_takes(pass, lane))
             give_to_lane(pass, lane, lines, count);
+    stage_end(&pass->pipeline->stages, STAGE_OUTPUT);
     pass->done = lines[count - 1].frame.offset + lines[count - 1].frame.size;
 }

@@ -240,6 +240,7 @@ static int read_piece(struct pass *pass, size_t size)
     else
         pipeline_tell(pass->pipeline, &problem);
     pass->piece = slice_from(reader->memory, kept + got);
+    stage_end(&pass->pipeline->stages, STAGE_READ);
     return result;
 }
 
@@ -281,8 +282,10 @@ static void take_lines(struct pass *pass)
     framer_feed(&pass->framer, pass->piece);
     do {
         int count = cut_lines(pass, lines, &last);
+        stage_end(&pass->pipeline->stages, STAGE_FRAME);
         for (int i = 0; i < count; i++)
             line_judge(pass, &lines[i]);
+        stage_end(&pass->pipeline->stages, STAGE_SCAN);
         if (count)
             lines_take(pass, lines, count);
         if (!pass->lanes || pass->pipeline->fatal.error)
@@ -332,8 +335,10 @@ static bool end_pass(struct pass *pass, uint32_t began_with)
             pass->source->position[lane] = pass->done;
         moved |= pass->source->position[lane] > pass->begin;
     }
+    stage_end(&pass->pipeline->stages, STAGE_OUTPUT);
     if (pass_takes(pass, LANE_STATS) && pass->done > pass->begin)
         move_statistics(pass);
+    stage_end(&pass->pipeline->stages, STAGE_READ); /* the marker of what was read */
     if (moved)
         pipeline_touch(pass->pipeline);
     return moved;
@@ -359,6 +364,7 @@ bool pipeline_pass(struct pipeline *pipeline, struct source *source)
         .scanner = pipeline->scanner[source->input - pipeline->config->inputs],
         .now_ns = pipeline_wall_ns(),
     };
+    stage_begin(&pipeline->stages);
     choose_lanes(&pass);
     uint32_t began_with = pass.lanes;
     if (!began_with)

@@ -3,6 +3,7 @@
 #include "pattern.h"
 #include "plain_time.h"
 #include "scan_utf8.h"
+#include "trace.h"
 
 #include "liblog/base/cleanup.h"
 
@@ -121,6 +122,15 @@ static void take_keys(const struct plain *plain, struct slice text, struct event
     }
 }
 
+/* A stack trace begins with the second line of its event, if at all. */
+static struct slice type_behind_first_line(struct slice text)
+{
+    const char *newline = memchr(text.data, '\n', text.size);
+    if (!newline)
+        return (struct slice){0};
+    return trace_type(slice_from(newline + 1, (size_t)(text.data + text.size - newline - 1)), false);
+}
+
 static bool has_pattern(const struct plain *plain, enum event_key key)
 {
     for (int i = 0; i < plain->key_count; i++)
@@ -142,6 +152,8 @@ void plain_scan(const struct plain *plain, struct slice text, struct event *ret_
         ret_event->value[EVENT_TIMESTAMP] = value_of(time);
     if (!has_pattern(plain, EVENT_LEVEL))
         ret_event->value[EVENT_LEVEL] = value_of(plain_level_find(text));
+    if (!has_pattern(plain, EVENT_EXCEPTION_TYPE))
+        ret_event->value[EVENT_EXCEPTION_TYPE] = value_of(type_behind_first_line(text));
     ret_event->bad_utf8 = !scan_utf8_is_valid(text);
 }
 

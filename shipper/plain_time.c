@@ -164,16 +164,17 @@ static bool take_month_first(struct cursor *c, struct parts *p)
 /* 1760884200, 1760884200.123 and as milliseconds, micro- and nanoseconds: the number of digits tells. */
 static bool take_epoch(struct cursor *c, struct parts *p)
 {
-    int64_t value = 0, unit = NS_PER_S;
+    uint64_t value = 0;
+    int64_t unit = NS_PER_S;
     const char *begin = c->at;
     for (; c->at < c->end && is_digit(*c->at) && c->at - begin < EPOCH_DIGITS_MAX; c->at++)
-        value = value * 10 + (*c->at - '0');
+        value = value * 10 + (uint64_t)(*c->at - '0');
     ptrdiff_t digits = c->at - begin;
     if (digits < EPOCH_DIGITS_MIN || *begin == '0' || (c->at < c->end && is_digit(*c->at)))
         return false;
     for (ptrdiff_t more = digits - EPOCH_DIGITS_MIN - 2; more > 0 && unit > 1; more -= 3)
         unit /= 1000;
-    if (__builtin_mul_overflow(value, unit, &p->epoch_ns))
+    if (__builtin_mul_overflow(value, unit, &p->epoch_ns) || p->epoch_ns > INT64_MAX - NS_PER_S)
         return false;
     if (c->end - c->at >= 2 && *c->at == '.' && is_digit(c->at[1]))
         for (c->at++; c->at < c->end && is_digit(*c->at); c->at++)

@@ -24,7 +24,7 @@ static const struct scan_format_key ecs_keys[] = {
     {EVENT_REQUEST_ID, "http.request.id"}, {EVENT_TRACE_ID, "trace.id"}, {EVENT_SPAN_ID, "span.id"},
     {EVENT_ENDPOINT, "url.path"}, {EVENT_USER, "user.id"}, {EVENT_USER, "user.name"},
     {EVENT_EXCEPTION_TYPE, "error.type"}, {EVENT_EXCEPTION_MESSAGE, "error.message"},
-    {EVENT_EXCEPTION_CODE, "error.code"}, {EVENT_PID, "process.pid"}, {EVENT_TID, "process.thread.id"},
+    {EVENT_EXCEPTION_CODE, "error.code"}, {EVENT_EXCEPTION_TRACEBACK, "error.stack_trace"}, {EVENT_PID, "process.pid"}, {EVENT_TID, "process.thread.id"},
 };
 
 static const struct scan_format_key otel_keys[] = {
@@ -55,7 +55,7 @@ static const struct scan_format_key pino_keys[] = {
 
 static const struct scan_format_key structlog_keys[] = {
     {EVENT_TIMESTAMP, "timestamp"}, {EVENT_LEVEL, "level"}, {EVENT_LEVEL, "log_level"}, {EVENT_LOGGER, "logger"},
-    {EVENT_MESSAGE, "event"}, {EVENT_REQUEST_ID, "request_id"},
+    {EVENT_MESSAGE, "event"}, {EVENT_REQUEST_ID, "request_id"}, {EVENT_EXCEPTION_TRACEBACK, "exception"},
 };
 
 /* logstash-logback-encoder, and the JSON encoder that logback itself has. */
@@ -64,6 +64,7 @@ static const struct scan_format_key logback_keys[] = {
     {EVENT_LOGGER, "logger_name"}, {EVENT_LOGGER, "loggerName"},
     {EVENT_MESSAGE, "formattedMessage"}, {EVENT_MESSAGE, "message"},
     {EVENT_EXCEPTION_TYPE, "throwable.className"}, {EVENT_EXCEPTION_MESSAGE, "throwable.message"},
+    {EVENT_EXCEPTION_TRACEBACK, "stack_trace"},
 };
 
 #define KEYS(array) array, (int)(sizeof(array) / sizeof((array)[0]))

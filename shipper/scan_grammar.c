@@ -1,5 +1,6 @@
 #include "scan_grammar.h"
 #include "scan.h"
+#include "scan_scalar.h"
 
 #define ALL_ONES UINT64_MAX
 
@@ -240,56 +241,15 @@ INLINE bool order_is_good(struct grammar *grammar, const struct tokens *t, const
     return !wrong && (!early || close_empty(grammar, early));
 }
 
-static const char *skip_digits(const char *text, const char *end)
-{
-    while (text < end && *text >= '0' && *text <= '9')
-        text++;
-    return text;
-}
-
-/* The end of the number that begins at `text`, or NULL. */
-static const char *number_end(const char *text, const char *end)
-{
-    text += text < end && *text == '-';
-    const char *whole = text;
-    text = skip_digits(text, end);
-    if (text == whole || (*whole == '0' && text - whole > 1))
-        return NULL;
-    if (text < end && *text == '.') {
-        const char *fraction = text + 1;
-        text = skip_digits(fraction, end);
-        if (text == fraction)
-            return NULL;
-    }
-    if (text < end && (*text == 'e' || *text == 'E')) {
-        text++;
-        text += text < end && (*text == '+' || *text == '-');
-        const char *exponent = text;
-        text = skip_digits(exponent, end);
-        if (text == exponent)
-            return NULL;
-    }
-    return text;
-}
-
 static bool ends_scalar(const char *text, const char *end)
 {
     return text == end || (*text && strchr(" \t\r\n,:]}[{\"", *text));
 }
 
-const char *grammar_scalar_end(const char *text, const char *end)
-{
-    static const struct slice literals[] = {{"true", 4}, {"false", 5}, {"null", 4}};
-    for (size_t i = 0; i < sizeof(literals) / sizeof(literals[0]); i++)
-        if (slice_starts_with(slice_from(text, (size_t)(end - text)), literals[i]))
-            return text + literals[i].size;
-    return number_end(text, end);
-}
-
 /* Whether the scalar that begins at `text` is good to its very end. */
 static bool scalar_is_good(const char *text, const char *end)
 {
-    const char *stop = grammar_scalar_end(text, end);
+    const char *stop = scan_scalar_end(text, end);
     return stop && ends_scalar(stop, end);
 }
 

@@ -60,10 +60,6 @@ void grammar_init(struct grammar *grammar, struct slice text, scan_mask_function
  */
 typedef enum grammar_result grammar_step_function(struct grammar *grammar, struct grammar_marks *ret_marks);
 
-/* The end of the number or literal name that begins at `text` and lies before `end`, or NULL. What follows it
- * is not looked at. */
-const char *grammar_scalar_end(const char *text, const char *end);
-
 grammar_step_function grammar_step;
 #if defined(__x86_64__)
 grammar_step_function grammar_step_bmi; /* the same with BMI and BMI2, which make light of masks */

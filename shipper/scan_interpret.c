@@ -1,5 +1,6 @@
 /* What the values of a record mean: its time, level, number and mark. */
 #include "scan_private.h"
+#include "trace.h"
 
 #include "scan_digits.h"
 
@@ -122,6 +123,18 @@ static void interpret_mark(struct event *event)
         event->dropped = count_of(&event->value[EVENT_DROPPED_COUNT]);
 }
 
+/* Many loggers give the trace only. */
+static void take_type_from_trace(struct event *event)
+{
+    const struct value *trace = &event->value[EVENT_EXCEPTION_TRACEBACK];
+    if (trace->kind != VALUE_STRING || event->value[EVENT_EXCEPTION_TYPE].kind != VALUE_ABSENT)
+        return;
+    struct slice type = trace_type(slice_from(trace->data, trace->size), true);
+    if (type.size)
+        event->value[EVENT_EXCEPTION_TYPE] =
+            (struct value){.data = type.data, .size = (uint32_t)type.size, .kind = VALUE_STRING};
+}
+
 void event_interpret(struct scanner *scanner, struct event *event, int64_t now_ns, int64_t previous_ns)
 {
     event->bad_time = !time_is_good(scanner, &event->value[EVENT_TIMESTAMP], now_ns, &event->time_ns);
@@ -131,4 +144,5 @@ void event_interpret(struct scanner *scanner, struct event *event, int64_t now_n
     event->seq = count_of(&event->value[EVENT_SEQ]);
     event->is_copy = event->value[EVENT_COPY].kind == VALUE_TRUE;
     interpret_mark(event);
+    take_type_from_trace(event);
 }

@@ -1,6 +1,6 @@
 #include "scan_shape.h"
 
-#include "scan_grammar.h"
+#include "scan_scalar.h"
 
 #include <stdlib.h>
 
@@ -19,8 +19,8 @@ void scan_shapes_release(struct scan_shapes *shapes)
 
 static bool node_is(const struct scan_shape_node *a, const struct scan_shape_node *b)
 {
-    return a->word[0] == b->word[0] && a->word[1] == b->word[1] && a->size == b->size && a->slot == b->slot &&
-           a->key == b->key;
+    return a->size == b->size && a->slot == b->slot && a->key == b->key &&
+           memcmp(a->literal, b->literal, a->size) == 0;
 }
 
 /* The node as it stands in a place, which begins with *first; made when it is new. NULL without room. */
@@ -42,11 +42,13 @@ static struct scan_shape_node *take_node(struct scan_shapes *shapes, struct scan
 
 static struct scan_shape_node make_node(struct slice literal, enum scan_slot slot, int key)
 {
-    struct scan_shape_node node = {.size = (uint8_t)literal.size, .slot = (uint8_t)slot, .key = (int8_t)key};
-    char there[SCAN_LITERAL_SIZE_MAX] = {0};
-    memset(there, 0xFF, literal.size);
-    memcpy(node.mask, there, sizeof(there));
-    memcpy(node.word, literal.data, literal.size);
+    struct scan_shape_node node = {
+        .bits = (uint32_t)((UINT64_C(1) << literal.size) - 1),
+        .size = (uint8_t)literal.size,
+        .slot = (uint8_t)slot,
+        .key = (int8_t)key,
+    };
+    memcpy(node.literal, literal.data, literal.size);
     return node;
 }
 
@@ -102,19 +104,16 @@ static const char *add_string(struct path *path, const char *at, const char *end
 static const char *add_scalar(struct path *path, const char *at, const char *end)
 {
     add_literal(path, at, SLOT_SCALAR, key_of(path->event, at));
-    path->from = grammar_scalar_end(at, end);
+    path->from = scan_scalar_end(at, end);
     return path->from;
 }
 
-/* Brackets end a literal, so that what differs within an object leaves what stands before it alone. */
 static const char *add_token(struct path *path, const char *at, const char *end)
 {
     if (*at == '"')
         return add_string(path, at, end);
     if (*at == '-' || (*at >= '0' && *at <= '9') || *at == 't' || *at == 'f' || *at == 'n')
         return add_scalar(path, at, end);
-    if ((*at == '{' || *at == '[') && at > path->from)
-        add_literal(path, at + 1, SLOT_NONE, -1);
     return at + 1;
 }
 

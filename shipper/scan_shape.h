@@ -17,7 +17,7 @@
 #include "event.h"
 
 enum {
-    SCAN_LITERAL_SIZE_MAX = 16,    /* a longer one is a chain of nodes */
+    SCAN_LITERAL_SIZE_MAX = 32,    /* a longer one is a chain of nodes */
     SCAN_SHAPE_NODES_MAX = 2048,   /* of one scanner */
     SCAN_SHAPE_BESIDE_MAX = 64,    /* alternatives at one place */
     SCAN_SHAPE_MISSES_MAX = 65536, /* lines without room for them, before all is learned anew */
@@ -26,13 +26,13 @@ enum {
 enum scan_slot { SLOT_NONE, SLOT_STRING, SLOT_SCALAR, SLOT_END };
 
 struct scan_shape_node {
-    uint64_t word[2];               /* the literal, zeros behind it */
-    uint64_t mask[2];               /* of its bytes */
-    struct scan_shape_node *next;   /* the first of what may follow the value, or NULL */
-    struct scan_shape_node *beside; /* another literal that may stand in this place, or NULL */
-    uint8_t size;                   /* of the literal */
-    uint8_t slot;                   /* enum scan_slot: what follows the literal */
-    int8_t key;                     /* enum event_key that the value is, or -1 */
+    char literal[SCAN_LITERAL_SIZE_MAX]; /* zeros behind it */
+    uint32_t bits;                       /* one for each of its bytes, the first in bit 0 */
+    uint8_t size;                        /* of the literal */
+    uint8_t slot;                        /* enum scan_slot: what follows the literal */
+    int8_t key;                          /* enum event_key that the value is, or -1 */
+    struct scan_shape_node *next;        /* the first of what may follow the value, or NULL */
+    struct scan_shape_node *beside;      /* another literal that may stand in this place, or NULL */
 };
 
 struct scan_shapes {

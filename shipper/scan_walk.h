@@ -4,13 +4,14 @@
 #define SHIPPER_SCAN_WALK_H
 
 #include "scan_digits.h"
-#include "scan_grammar.h"
+#include "scan_scalar.h"
 #include "scan_shape.h"
 #include "scan_utf8.h"
 
 #define SCAN_INLINE static inline __attribute__((always_inline))
 
-/* All may read up to 32 bytes behind the end of what they look at. */
+/* All may read up to SCAN_PADDING bytes behind the end of what they look at, a literal 32 from its beginning.
+ */
 struct scan_eye {
     /* Where the string that goes on at `text` stops: at the first quote, backslash or control byte; `end` or
      * more when there is none before it. */
@@ -32,7 +33,7 @@ static inline enum value_kind scan_scalar_kind(char first)
 }
 
 /* The end of the scalar at `text`, more than `end` when there is none. Whole numbers are most of them. */
-SCAN_INLINE const char *scan_scalar_end(const char *text, const char *end, enum value_kind *ret_kind)
+SCAN_INLINE const char *scan_walk_scalar(const char *text, const char *end, enum value_kind *ret_kind)
 {
     const char *at = text;
     unsigned digits;
@@ -44,7 +45,7 @@ SCAN_INLINE const char *scan_scalar_end(const char *text, const char *end, enum 
     if (at != text && *at != '.' && (*at | 0x20) != 'e' && (*text != '0' || at == text + 1))
         return at;
     *ret_kind = scan_scalar_kind(*text);
-    at = grammar_scalar_end(text, end);
+    at = scan_scalar_end(text, end);
     return at ? at : end + 1;
 }
 
@@ -56,26 +57,22 @@ SCAN_INLINE bool scan_walk(const struct scan_shapes *shapes, struct slice line, 
                            const struct scan_eye eye)
 {
     const char *at = line.data, *end = line.data + line.size;
-    for (const struct scan_shape_node *node = shapes->first, *beside; node;) {
+    for (const struct scan_shape_node *node = shapes->first; node;) {
         const char *value = at + node->size, *stop = value;
         enum value_kind kind = VALUE_STRING;
-        beside = node->beside;
-        if (!eye.literal_is(node, at)) {
-            node = beside;
-            continue;
-        }
-        if (node->slot == SLOT_STRING)
+        bool fits = eye.literal_is(node, at);
+        if (fits && node->slot == SLOT_STRING)
             stop = eye.string_end(value, end);
-        else if (node->slot == SLOT_SCALAR)
-            stop = scan_scalar_end(value, end, &kind);
-        else if (node->slot == SLOT_END && value == end)
+        else if (fits && node->slot == SLOT_SCALAR)
+            stop = scan_walk_scalar(value, end, &kind);
+        else if (fits && node->slot == SLOT_END && value == end)
             return eye.is_ascii(line) || scan_utf8_is_valid(line);
-        if (stop >= end || node->slot == SLOT_END) {
-            node = beside;
+        if (!fits || stop >= end || node->slot == SLOT_END) {
+            node = node->beside;
             continue;
         }
         if (node->key >= 0)
-            ret_values[node->key] = (struct value){value, (uint32_t)(stop - value), (uint8_t)kind, false};
+            ret_values[node->key] = (struct value){value, (uint32_t)(stop - value), (uint16_t)kind, false};
         at = stop;
         node = node->next;
     }

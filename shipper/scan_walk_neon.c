@@ -25,10 +25,16 @@ SCAN_INLINE const char *string_end_neon(const char *text, const char *end)
     return end;
 }
 
+/* What is not equal, within the literal's size. */
 SCAN_INLINE bool literal_is_neon(const struct scan_shape_node *node, const char *text)
 {
-    uint8x16_t there = vandq_u8(vld1q_u8((const uint8_t *)text), vld1q_u8((const uint8_t *)node->mask));
-    return vminvq_u8(vceqq_u8(there, vld1q_u8((const uint8_t *)node->word))) == 0xFF;
+    const uint8_t *there = (const uint8_t *)text, *literal = (const uint8_t *)node->literal;
+    uint64_t low = ~bits_neon(vceqq_u8(vld1q_u8(there), vld1q_u8(literal)));
+    uint64_t high = ~bits_neon(vceqq_u8(vld1q_u8(there + 16), vld1q_u8(literal + 16)));
+    unsigned size = node->size;
+    if (size < 16)
+        return low << (64 - BITS_PER_BYTE * size) == 0;
+    return low == 0 && (size == 16 || high << (64 - BITS_PER_BYTE * (size - 16)) == 0);
 }
 
 SCAN_INLINE bool is_ascii_neon(struct slice text)

@@ -21,11 +21,16 @@ SCAN_INLINE const char *string_end_plain(const char *text, const char *end)
     return end;
 }
 
+/* Literals are mostly short, and differ early. */
 SCAN_INLINE bool literal_is_plain(const struct scan_shape_node *node, const char *text)
 {
-    uint64_t first = (scan_load(text) ^ node->word[0]) & node->mask[0];
-    uint64_t second = (scan_load(text + 8) ^ node->word[1]) & node->mask[1];
-    return (first | second) == 0;
+    for (unsigned at = 0; at < node->size; at += sizeof(uint64_t)) {
+        uint64_t others = le64toh(scan_load(text + at) ^ scan_load(node->literal + at));
+        unsigned left = node->size - at;
+        if (left < sizeof(uint64_t) ? others << (64 - 8 * left) : others)
+            return false;
+    }
+    return true;
 }
 
 SCAN_INLINE bool is_ascii_plain(struct slice text)

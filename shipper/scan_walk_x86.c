@@ -24,10 +24,12 @@ SCAN_INLINE const char *string_end_sse2(const char *text, const char *end)
 
 SCAN_INLINE bool literal_is_sse2(const struct scan_shape_node *node, const char *text)
 {
-    __m128i there = _mm_loadu_si128((const __m128i *)(const void *)text);
-    __m128i mask = _mm_loadu_si128((const __m128i *)(const void *)node->mask);
-    __m128i word = _mm_loadu_si128((const __m128i *)(const void *)node->word);
-    return _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_and_si128(there, mask), word)) == 0xFFFF;
+    const __m128i *there = (const __m128i *)(const void *)text;
+    const __m128i *literal = (const __m128i *)(const void *)node->literal;
+    __m128i low = _mm_cmpeq_epi8(_mm_loadu_si128(there), _mm_loadu_si128(literal));
+    __m128i high = _mm_cmpeq_epi8(_mm_loadu_si128(there + 1), _mm_loadu_si128(literal + 1));
+    uint32_t equal = (uint32_t)_mm_movemask_epi8(low) | (uint32_t)_mm_movemask_epi8(high) << 16;
+    return !(node->bits & ~equal);
 }
 
 SCAN_INLINE bool is_ascii_sse2(struct slice text)
@@ -63,18 +65,19 @@ AVX2 SCAN_INLINE const char *string_end_avx2(const char *text, const char *end)
 
 AVX2 SCAN_INLINE bool literal_is_avx2(const struct scan_shape_node *node, const char *text)
 {
-    __m128i there = _mm_loadu_si128((const __m128i *)(const void *)text);
-    __m128i mask = _mm_loadu_si128((const __m128i *)(const void *)node->mask);
-    __m128i word = _mm_loadu_si128((const __m128i *)(const void *)node->word);
-    return _mm_testz_si128(_mm_xor_si128(there, word), mask);
+    __m256i there = _mm256_loadu_si256((const __m256i *)(const void *)text);
+    __m256i literal = _mm256_loadu_si256((const __m256i *)(const void *)node->literal);
+    return !(node->bits & ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(there, literal)));
 }
 
 AVX2 SCAN_INLINE bool is_ascii_avx2(struct slice text)
 {
-    __m256i all = _mm256_setzero_si256();
-    for (size_t at = 0; at < text.size; at += sizeof(__m256i))
-        all = _mm256_or_si256(all, _mm256_loadu_si256((const __m256i *)(const void *)(text.data + at)));
-    return _mm256_movemask_epi8(all) == 0;
+    __m256i even = _mm256_setzero_si256(), odd = even;
+    for (const char *at = text.data; at < text.data + text.size; at += 2 * sizeof(__m256i)) {
+        even = _mm256_or_si256(even, _mm256_loadu_si256((const __m256i *)(const void *)at));
+        odd = _mm256_or_si256(odd, _mm256_loadu_si256((const __m256i *)(const void *)(at + sizeof(__m256i))));
+    }
+    return _mm256_movemask_epi8(_mm256_or_si256(even, odd)) == 0;
 }
 
 AVX2 bool scan_walk_avx2(const struct scan_shapes *shapes, struct slice line,

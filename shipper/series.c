@@ -22,12 +22,12 @@ static uint64_t key_hash(const struct series_table *table, const struct series_k
     return hash;
 }
 
-static inline bool key_equal(const struct series_key *a, const struct series_key *b)
+static inline bool key_is(const struct series *series, uint64_t outline, const struct series_key *key)
 {
-    if (a->level != b->level)
+    if (series->outline != outline)
         return false;
     for (int i = 0; i < SERIES_TEXT_COUNT; i++)
-        if (!hash_text_equal(a->text[i], b->text[i]))
+        if (key->text[i].size && !hash_text_equal(series->key.text[i], key->text[i]))
             return false;
     return true;
 }
@@ -64,12 +64,13 @@ void series_table_release(struct series_table *table)
 /* The slot of the key, or the free one where it would go. */
 static uint32_t *find_slot(const struct series_table *table, uint64_t hash, const struct series_key *key)
 {
+    uint64_t outline = series_outline(key);
     for (uint32_t at = (uint32_t)(hash >> 32) & table->slot_mask;; at = (at + 1) & table->slot_mask) {
         uint32_t *slot = &table->slots[at];
         if (*slot == 0)
             return slot;
         const struct series *series = series_at(table, *slot - 1);
-        if (series->hash == hash && key_equal(&series->key, key))
+        if (series->hash == hash && key_is(series, outline, key))
             return slot;
     }
 }
@@ -134,7 +135,8 @@ static int add(struct series_table *table, uint64_t hash, const struct series_ke
 {
     if (make_room(table) < 0)
         return -ERR_INT_002;
-    struct series series = {.hash = hash, .id = id, .last_start = SERIES_NO_WINDOW};
+    struct series series = {
+        .hash = hash, .outline = series_outline(key), .id = id, .last_start = SERIES_NO_WINDOW};
     series.texts = copy_key(key, &series.key);
     if (!series.texts)
         return -ERR_INT_002;
@@ -202,21 +204,20 @@ static int take_by_hash(struct series_table *table, const struct series_key *key
 }
 
 /* By the end of each text, where texts that begin alike differ. No hash: it only says where to look first. */
-static inline uint32_t recall_place(const struct series_key *key)
+static inline uint32_t recall_place(uint64_t outline, const struct series_key *key)
 {
-    uint64_t mixed = (uint64_t)key->level;
-    for (int i = 0; i < SERIES_TEXT_COUNT; i++) {
-        struct slice text = key->text[i];
-        if (text.size)
-            mixed = (mixed ^ text.size ^ hash_load_last(text)) * HASH_FACTOR_WORD;
-    }
+    uint64_t mixed = outline * HASH_FACTOR_SIZE;
+    for (int i = 0; i < SERIES_TEXT_COUNT; i++)
+        if (key->text[i].size)
+            mixed = (mixed ^ hash_load_last(key->text[i])) * HASH_FACTOR_WORD;
     return (uint32_t)(mixed >> (64 - SERIES_RECALL_BITS));
 }
 
 int series_table_take(struct series_table *table, const struct series_key *key, uint32_t *ret_index)
 {
-    uint32_t *seen = &table->recall[recall_place(key)];
-    if (*seen && key_equal(&series_at(table, *seen - 1)->key, key)) {
+    uint64_t outline = series_outline(key);
+    uint32_t *seen = &table->recall[recall_place(outline, key)];
+    if (*seen && key_is(series_at(table, *seen - 1), outline, key)) {
         *ret_index = *seen - 1;
         return 0;
     }

@@ -14,6 +14,7 @@
 
 struct series {
     uint64_t hash;
+    uint64_t outline;      /* of the key */
     int64_t id;            /* in the database; 0 while it has none */
     int64_t new_id;        /* given by a commit that has not ended yet */
     struct series_key key; /* its texts are this series' own memory */
@@ -65,6 +66,18 @@ void series_table_forget_cells(struct series_table *table);
 
 /* Adds a series that the database has, or gives the id to the one that is there. 0, or -ERR_INT_002. */
 int series_table_learn(struct series_table *table, int64_t id, const struct series_key *key);
+
+/*
+ * The level and the sizes of the texts in one word: keys that differ mostly differ in it. Texts of a key that
+ * a table has are at most SERIES_TEXT_BYTES_MAX long, so each size is a byte.
+ */
+static inline uint64_t series_outline(const struct series_key *key)
+{
+    uint64_t outline = (uint64_t)key->level;
+    for (int i = 0; i < SERIES_TEXT_COUNT; i++)
+        outline |= (uint64_t)(uint8_t)key->text[i].size << (8 * (i + 1));
+    return outline;
+}
 
 /* The index of the series of `key`, made or collapsed when it is new. 0, or -ERR_INT_002. */
 int series_table_take(struct series_table *table, const struct series_key *key, uint32_t *ret_index);

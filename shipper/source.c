@@ -33,6 +33,16 @@ bool source_hash_equal(const struct source_hash *a, const struct source_hash *b)
     return a->size == b->size && memcmp(a->hash, b->hash, SOURCE_HASH_SIZE) == 0;
 }
 
+bool source_renew_beginning(struct source_evidence *evidence, const char *bytes, size_t size)
+{
+    if (size <= evidence->head.size)
+        return false;
+    source_hash_bytes(&evidence->head, bytes, (uint32_t)size);
+    if (size >= SOURCE_START_BYTES && evidence->start.size == 0)
+        source_hash_bytes(&evidence->start, bytes, SOURCE_START_BYTES);
+    return true;
+}
+
 /* Evidence as text: always all keys, in this order, but for `gone_ns`, which only a source that is gone has.
  * Whoever writes it otherwise did not write evidence. */
 
@@ -44,18 +54,23 @@ static void hash_to_hex(char out[static HASH_HEX_SIZE + 1], const struct source_
 
 void source_evidence_to_text(char out[static SOURCE_EVIDENCE_TEXT_MAX], const struct source_evidence *e)
 {
-    char head[HASH_HEX_SIZE + 1], marker[HASH_HEX_SIZE + 1], gone[40] = "";
+    char head[HASH_HEX_SIZE + 1], marker[HASH_HEX_SIZE + 1], start[HASH_HEX_SIZE + 1];
+    char more[HASH_HEX_SIZE + 64] = "";
+    int size = 0;
 
     hash_to_hex(head, &e->head);
     hash_to_hex(marker, &e->marker);
+    hash_to_hex(start, &e->start);
+    if (e->start.size)
+        size = snprintf(more, sizeof(more), ",\"start\":\"%s\"", start);
     if (e->gone_ns)
-        snprintf(gone, sizeof(gone), ",\"gone_ns\":%" PRId64, e->gone_ns);
+        snprintf(more + size, sizeof(more) - (size_t)size, ",\"gone_ns\":%" PRId64, e->gone_ns);
     snprintf(out, SOURCE_EVIDENCE_TEXT_MAX,
              "{\"device\":%" PRIu64 ",\"inode\":%" PRIu64 ",\"birth_ns\":%" PRId64 ",\"modified_ns\":%" PRId64
              ",\"size\":%" PRIu64 ",\"compressed\":%s,\"finished\":%s,\"offset\":%" PRIu64
              ",\"head_size\":%" PRIu32 ",\"head\":\"%s\",\"marker_size\":%" PRIu32 ",\"marker\":\"%s\"%s}",
              e->device, e->inode, e->birth_ns, e->modified_ns, e->size, e->compressed ? "true" : "false",
-             e->finished ? "true" : "false", e->offset, e->head.size, head, e->marker.size, marker, gone);
+             e->finished ? "true" : "false", e->offset, e->head.size, head, e->marker.size, marker, more);
 }
 
 /* A place in the text; a step that does not find what it expects makes it `bad`, and every later one does
@@ -120,21 +135,32 @@ static int hex_value(char c)
     return found ? (int)(found - digits) : -1;
 }
 
-static void take_hash(struct cursor *c, const char *size_key, const char *key, uint32_t size_max,
-                      struct source_hash *ret_hash)
+static void take_hash_bytes(struct cursor *c, const char *key, struct source_hash *ret_hash)
 {
-    uint64_t size = take_u64(c, size_key);
-
     expect(c, key);
     struct slice hex = take_until(c, "\"");
     expect(c, "\"");
-    c->bad = c->bad || size > size_max || hex.size != HASH_HEX_SIZE;
+    c->bad = c->bad || hex.size != HASH_HEX_SIZE;
     for (int i = 0; !c->bad && i < SOURCE_HASH_SIZE; i++) {
         int high = hex_value(hex.data[2 * i]), low = hex_value(hex.data[2 * i + 1]);
         c->bad = high < 0 || low < 0;
         ret_hash->hash[i] = (uint8_t)(16 * (unsigned)high + (unsigned)low);
     }
+}
+
+static void take_hash(struct cursor *c, const char *size_key, const char *key, uint32_t size_max,
+                      struct source_hash *ret_hash)
+{
+    uint64_t size = take_u64(c, size_key);
+
+    take_hash_bytes(c, key, ret_hash);
+    c->bad = c->bad || size > size_max;
     ret_hash->size = (uint32_t)size;
+}
+
+static bool has_key(const struct cursor *c, const char *key)
+{
+    return slice_starts_with(c->rest, slice_of(key));
 }
 
 int source_evidence_from_text(const char *text, struct source_evidence *ret_evidence)
@@ -152,7 +178,11 @@ int source_evidence_from_text(const char *text, struct source_evidence *ret_evid
     e.offset = take_u64(&c, ",\"offset\":");
     take_hash(&c, ",\"head_size\":", ",\"head\":\"", SOURCE_HEAD_BYTES_MAX, &e.head);
     take_hash(&c, ",\"marker_size\":", ",\"marker\":\"", SOURCE_MARKER_BYTES_MAX, &e.marker);
-    if (slice_starts_with(c.rest, SLICE(",\"gone_ns\":")))
+    if (has_key(&c, ",\"start\":\"")) {
+        take_hash_bytes(&c, ",\"start\":\"", &e.start);
+        e.start.size = SOURCE_START_BYTES;
+    }
+    if (has_key(&c, ",\"gone_ns\":"))
         e.gone_ns = take_i64(&c, ",\"gone_ns\":");
     expect(&c, "}");
     if (c.bad || c.rest.size != 0 || e.marker.size > e.offset)

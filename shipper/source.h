@@ -1,7 +1,7 @@
 /*
  * A source is one stream of bytes that a program wrote into one file, whatever the file is called today. Here
  * is the evidence by which it is known again, and the pure decision which known source a file is
- * (docs/tail.md's table). Offsets are in decompressed bytes, also for .gz and .zst.
+ * (docs/internals/tail.md has the table). Offsets are in decompressed bytes, also for .gz and .zst.
  */
 #ifndef SHIPPER_SOURCE_H
 #define SHIPPER_SOURCE_H
@@ -14,6 +14,7 @@
 
 enum {
     SOURCE_HEAD_BYTES_MAX = 1024,
+    SOURCE_START_BYTES = 64,
     SOURCE_MARKER_BYTES_MAX = 256,
     SOURCE_HASH_SIZE = 16,
     SOURCE_PATH_MAX = 4096, /* with its end, as PATH_MAX */
@@ -42,8 +43,14 @@ struct source_evidence {
     int64_t gone_ns; /* since when no file has its bytes; 0 while one does */
     uint64_t offset; /* where `marker` ends: the statistics' position */
     struct source_hash head;
+    struct source_hash
+        start; /* of SOURCE_START_BYTES, once there are so many: for what is shorter than the head */
     struct source_hash marker;
 };
+
+/* `bytes`, at most SOURCE_HEAD_BYTES_MAX of them, are its first: renews head and start, if there are more
+ * than before. Whether there were. */
+bool source_renew_beginning(struct source_evidence *evidence, const char *bytes, size_t size);
 
 /* What is kept of a source in the database, and what it is called there. */
 struct source_record {

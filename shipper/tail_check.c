@@ -17,8 +17,6 @@ static bool turned_compressed(struct tracked *tracked)
 static bool still_holds(struct tracked *tracked, uint64_t size)
 {
     struct source_evidence *evidence = &tracked->source.record.evidence;
-    char head[SOURCE_HEAD_BYTES_MAX];
-    struct source_hash hash;
 
     if (size < evidence->offset || size < evidence->head.size)
         return false;
@@ -27,12 +25,7 @@ static bool still_holds(struct tracked *tracked, uint64_t size)
     int fd = file_fd(&tracked->file);
     if (fd < 0)
         return false;
-    if (evidence->offset > 0)
-        return source_marker_stands(&tracked->source, fd);
-    if (file_pread(fd, head, evidence->head.size, 0) != (ssize_t)evidence->head.size)
-        return false;
-    source_hash_bytes(&hash, head, evidence->head.size);
-    return source_hash_equal(&hash, &evidence->head);
+    return source_bytes_stand(&tracked->source, fd);
 }
 
 /* Whether the file holds other bytes than its source, or fewer than were read. What cannot be read now is
@@ -61,6 +54,15 @@ static void reopen_end(struct tracked *tracked, bool shrunk)
         file_close(&tracked->file);
 }
 
+/* What cannot be read now is read with the next bytes. */
+static void renew_head(struct tracked *tracked, uint64_t size)
+{
+    int fd = file_fd(&tracked->file);
+
+    if (fd >= 0)
+        source_renew_head(&tracked->source, fd, size);
+}
+
 void tail_check_status(struct tail *tail, struct tracked *tracked, uint64_t size, int64_t modified_ns)
 {
     struct source *source = &tracked->source;
@@ -73,7 +75,7 @@ void tail_check_status(struct tail *tail, struct tracked *tracked, uint64_t size
         return;
     file->suspicious = false;
     tracked->rewritten = is_rewritten(tail, tracked, size);
-    if (tracked->rewritten)
+    if (tracked->rewritten || file->suspicious) /* what these bytes are is not known (yet) */
         return;
     if (written)
         file->grown_ns = tail->now_ns;
@@ -81,6 +83,8 @@ void tail_check_status(struct tail *tail, struct tracked *tracked, uint64_t size
         reopen_end(tracked, size < evidence->size);
     if (!evidence->compressed && size > evidence->offset)
         evidence->finished = false;
+    if (!evidence->compressed && evidence->head.size < SOURCE_HEAD_BYTES_MAX)
+        renew_head(tracked, size);
     if (!evidence->compressed && size < evidence->size) /* cut off behind what was read */
         source->counters.lost_bytes += evidence->size - size;
     evidence->size = size;

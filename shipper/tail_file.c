@@ -69,7 +69,7 @@ static void ring_insert(struct source_file *file)
 
 /* ---- streams ---- */
 
-static void drop_unzip(struct source_file *file)
+void file_end_unzip(struct source_file *file)
 {
     struct source_file **list = file->pool->unzipping;
     int kept = 0;
@@ -90,11 +90,11 @@ static void set_unzip(struct source_file *file, struct unzip *unzip)
 {
     struct source_file **list = file->pool->unzipping;
 
-    drop_unzip(file);
+    file_end_unzip(file);
     if (!unzip)
         return;
     if (list[POOL_UNZIPS_MAX - 1])
-        drop_unzip(list[POOL_UNZIPS_MAX - 1]);
+        file_end_unzip(list[POOL_UNZIPS_MAX - 1]);
     memmove(list + 1, list, (POOL_UNZIPS_MAX - 1) * sizeof(*list));
     list[0] = file;
     file->unzip = unzip;
@@ -127,7 +127,7 @@ int file_unzip(struct source_file *file, struct unzip **ret_unzip)
 
 void file_close(struct source_file *file)
 {
-    drop_unzip(file);
+    file_end_unzip(file);
     free(file->recent);
     file->recent = NULL;
     file->recent_size = 0;
@@ -338,8 +338,7 @@ void evidence_refresh(struct source_evidence *evidence, const struct source_fact
     evidence->size = facts->size;
     evidence->compressed = facts->compressed;
     evidence->gone_ns = 0;
-    if (facts->head.size > evidence->head.size)
-        source_hash_bytes(&evidence->head, facts->head.data, (uint32_t)facts->head.size);
+    source_renew_beginning(evidence, facts->head.data, facts->head.size);
 }
 
 void evidence_begin(struct source_evidence *ret_evidence, const struct source_facts *facts)

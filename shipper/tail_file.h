@@ -87,6 +87,9 @@ void file_adopt(struct source_file *file, int fd, struct unzip *unzip);
  * -ESTALE when the path leads to another file now, or the file is no compressed one any more. */
 int file_unzip(struct source_file *file, struct unzip **ret_unzip);
 
+/* Frees the stream; the descriptor stays, since another lane may not have read the file. */
+void file_end_unzip(struct source_file *file);
+
 /* The descriptor, opened again if need be. >= 0, or -errno; -ESTALE when the path leads to another file now.
  */
 int file_fd(struct source_file *file);

@@ -4,6 +4,8 @@
  *      tail.c            the interface, and what is done at each look
  *      tail_scan.c       listing the folders: what has come, moved and gone
  *      tail_identify.c   which source a file is that turned up
+ *      tail_copy.c       copies: made, on their way, outrun
+ *      tail_give.c       a source gets its file
  *      tail_check.c      what became of one file that is known
  *      tail_hold.c       deleted files that are kept open, and how many
  *      tail_list.c       the sources that are tailed, in their order
@@ -52,7 +54,7 @@ struct told {
     uint64_t look; /* the last scan that met it */
 };
 
-enum { TAIL_TOLD_MAX = 1000, TAIL_COPIES_MAX = 100000 };
+enum { TAIL_TOLD_MAX = 1000, TAIL_COPIES_MAX = 100000, TAIL_REWRITTEN_MAX = 1000 };
 
 struct tail {
     struct tail_options options;
@@ -68,6 +70,10 @@ struct tail {
     struct copy *copies;
     int copy_count, copy_capacity;
 
+    int rewritten[TAIL_REWRITTEN_MAX]; /* indexes of known sources in whose files this scan found other bytes
+                                        */
+    int rewritten_count;
+
     struct told *told;
     int told_count;
     void (*on_problem)(void *context, const struct problem *problem); /* of the look that goes on */
@@ -82,9 +88,10 @@ struct tail {
     int64_t own_time_ns;    /* that has passed between the looks: goes on evenly when the clock is set */
     uint64_t previous_scan; /* the look of the scan before, if that one met all there was */
     bool scan_due;
-    bool restless; /* some source changes its state with time alone */
-    bool strays;   /* some open file was not found by the last scan */
-    int new_count; /* sources new in this look */
+    bool restless;     /* some source changes its state with time alone */
+    bool watches_lack; /* inotify does not tell of all folders, and that was told */
+    bool strays;       /* some open file was not found by the last scan */
+    int new_count;     /* sources new in this look */
     int matched;
     int unreadable; /* at the last scan */
     enum error first_unreadable;

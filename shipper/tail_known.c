@@ -24,6 +24,11 @@ static bool is_free(const struct known *known)
     return !known->source && !known->path;
 }
 
+const char *known_path(const struct known *known)
+{
+    return known->source ? known->source->record.path : known->path;
+}
+
 static int *inode_bucket(const struct known_set *set, uint64_t inode)
 {
     uint64_t mixed = inode * UINT64_C(0x9e3779b97f4a7c15);

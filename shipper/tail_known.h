@@ -37,6 +37,7 @@ int known_add(struct known_set *set, const char *id, const char *path,
               const struct source_evidence *evidence);
 
 const struct source_evidence *known_evidence(const struct known *known);
+const char *known_path(const struct known *known); /* NULL: forgotten */
 
 /* To be called when the evidence's inode or head may have changed. */
 void known_reindex(struct known_set *set, int index);

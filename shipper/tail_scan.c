@@ -4,13 +4,16 @@
 
 #include "liblog/base/cleanup.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 /* How often the folders are listed though nothing was heard: rarely when inotify watches them all; and the
- * more files there are, the more rarely, so that looking costs a few percent of a core at most. */
-#define SCAN_WATCHED_NS   INT64_C(10000000000)
-#define SCAN_UNWATCHED_NS INT64_C(1000000000)
-#define SCAN_PER_FILE_NS  INT64_C(200000)
+ * more files there are, the more rarely, so that looking costs a thousandth of a core when they are watched,
+ * and a few percent when they are not. */
+#define SCAN_WATCHED_NS            INT64_C(10000000000)
+#define SCAN_UNWATCHED_NS          INT64_C(1000000000)
+#define SCAN_WATCHED_PER_FILE_NS   INT64_C(2000000)
+#define SCAN_UNWATCHED_PER_FILE_NS INT64_C(200000)
 
 enum { MOURNED_PER_SCAN_MAX = 1000 };
 
@@ -36,6 +39,17 @@ static struct tracked *owner_of(const struct tail *tail, const struct found_file
     return NULL;
 }
 
+/* It is compressed under the name that it has now. Without memory the old one stays. */
+static void note_path(struct known *known, const char *path)
+{
+    char *copy = strcmp(known->path, path) != 0 ? strdup(path) : NULL;
+
+    if (!copy)
+        return;
+    free(known->path);
+    known->path = copy;
+}
+
 /* A file whose source was read and dropped, and which is as it was then. */
 static bool is_retired(struct tail *tail, const struct found_file *found)
 {
@@ -47,6 +61,7 @@ static bool is_retired(struct tail *tail, const struct found_file *found)
             known->evidence.size != found->size || known->evidence.modified_ns != found->modified_ns)
             continue;
         known->seen_at_look = tail->scan;
+        note_path(known, found->path);
         return true;
     }
     return false;
@@ -106,8 +121,11 @@ static void note_present(struct tail *tail)
     struct stat st;
 
     for (size_t i = 0; i < tail->source_count; i++) {
-        const struct tracked *tracked = tail->sources[i];
-        if (!tracked->seen && tracked->file.fd >= 0 && fstat(tracked->file.fd, &st) == 0 && st.st_nlink > 0)
+        struct tracked *tracked = tail->sources[i];
+        if (tracked->seen || tracked->file.fd < 0 || fstat(tracked->file.fd, &st) < 0)
+            continue;
+        tracked->file.unlinked = st.st_nlink == 0;
+        if (st.st_nlink > 0)
             tail->known.items[tracked->known].seen_at_look = tail->scan;
     }
 }
@@ -138,6 +156,8 @@ static void miss(struct tail *tail, struct tracked *tracked)
         if (fstat(file->fd, &st) == 0)
             file->unlinked = st.st_nlink == 0;
         tail_check_file(tail, tracked);
+        if (file->is_link) /* nothing tells when there is a new file where it leads */
+            tail_scan_within(tail, SCAN_UNWATCHED_NS);
         return;
     }
     if (++file->missing < 2 && !tail->options.once) {
@@ -229,11 +249,29 @@ static int mourn(struct tail *tail, const struct found *found)
     return 0;
 }
 
+/* Nothing is lost by it: only later, and at the cost of listing the folders again and again. */
+static void tell_unwatched(struct tail *tail)
+{
+    struct problem problem = {0};
+
+    problem_set(&problem, ERR_IO_009, "%s; changes are found by listing the folders each second",
+                tail->watch ? "no inotify watches are left for this user" : "inotify is not to be had");
+    if (tail->on_problem)
+        tail->on_problem(tail->on_problem_context, &problem);
+}
+
 static void watch_folders(struct tail *tail, const struct found *found)
 {
-    for (size_t i = 0; i < found->folder_count; i++)
-        if (watch_folder(tail->watch, found->folders[i].path) > 0)
-            tail->scan_due = true; /* what came between the listing and now was not heard */
+    bool had = !tail->watches_lack;
+
+    tail->watches_lack = !tail->watch;
+    for (size_t i = 0; i < found->folder_count; i++) {
+        int result = watch_folder(tail->watch, found->folders[i].path);
+        tail->scan_due |= result > 0; /* what came between the listing and now was not heard */
+        tail->watches_lack |= result == -ENOSPC;
+    }
+    if (had && tail->watches_lack)
+        tell_unwatched(tail);
 }
 
 static void begin_scan(struct tail *tail)
@@ -303,8 +341,10 @@ static int take_in(struct tail *tail, const struct found *found, struct problem 
 
 static int64_t scan_interval_ns(const struct tail *tail)
 {
-    int64_t interval = watch_is_complete(tail->watch) ? SCAN_WATCHED_NS : SCAN_UNWATCHED_NS;
-    return interval + SCAN_PER_FILE_NS * (int64_t)tail->source_count;
+    int64_t count = (int64_t)tail->source_count;
+
+    return watch_is_complete(tail->watch) ? SCAN_WATCHED_NS + SCAN_WATCHED_PER_FILE_NS * count
+                                          : SCAN_UNWATCHED_NS + SCAN_UNWATCHED_PER_FILE_NS * count;
 }
 
 static void tell_found(void *context, const struct problem *problem, const char *path)

@@ -39,7 +39,18 @@ void source_note_finished(struct source *source)
 
 /* ---- plain files ---- */
 
-bool source_marker_stands(const struct source *source, int fd)
+static bool head_stands(const struct source_evidence *evidence, int fd)
+{
+    char head[SOURCE_HEAD_BYTES_MAX];
+    struct source_hash hash;
+
+    if (file_pread(fd, head, evidence->head.size, 0) != (ssize_t)evidence->head.size)
+        return false;
+    source_hash_bytes(&hash, head, evidence->head.size);
+    return source_hash_equal(&hash, &evidence->head);
+}
+
+static bool marker_stands(const struct source *source, int fd)
 {
     const struct source_evidence *evidence = &source->record.evidence;
     const struct source_file *file = source->file;
@@ -55,6 +66,12 @@ bool source_marker_stands(const struct source *source, int fd)
         return memcmp(bytes, file->recent, size) == 0;
     source_hash_bytes(&hash, bytes, size);
     return source_hash_equal(&hash, &evidence->marker);
+}
+
+bool source_bytes_stand(const struct source *source, int fd)
+{
+    const struct source_evidence *evidence = &source->record.evidence;
+    return evidence->offset > 0 ? marker_stands(source, fd) : head_stands(evidence, fd);
 }
 
 /* Cannot be read now: told once for each reason. */
@@ -89,6 +106,16 @@ static int set_suspicious(struct source *source, uint64_t offset, size_t *ret_si
     return 0;
 }
 
+void source_renew_head(struct source *source, int fd, uint64_t end)
+{
+    struct source_evidence *evidence = &source->record.evidence;
+    char head[SOURCE_HEAD_BYTES_MAX];
+    uint64_t want = end < sizeof(head) ? end : sizeof(head);
+
+    if (evidence->head.size < want && file_pread(fd, head, (size_t)want, 0) == (ssize_t)want)
+        source->changed |= source_renew_beginning(evidence, head, (size_t)want);
+}
+
 static int read_plain(struct source *source, uint64_t offset, void *memory, size_t size, size_t *ret_size,
                       enum source_end *ret_end, struct problem *ret_problem)
 {
@@ -108,10 +135,12 @@ static int read_plain(struct source *source, uint64_t offset, void *memory, size
         return set_broken(source, (int)-got, ret_end, ret_problem);
     if (offset == 0 && unzip_knows(memory, (size_t)got))
         return set_suspicious(source, offset, ret_size, ret_end);
-    /* After the read, so that what was written over between the look and now is not taken for the rest. */
-    if (offset == evidence->offset && !source_marker_stands(source, fd))
+    /* After the read, so that what was written over between the look and now is not taken for the source's.
+     */
+    if (!source_bytes_stand(source, fd))
         return set_suspicious(source, offset, ret_size, ret_end);
     uint64_t end = offset + (uint64_t)got;
+    source_renew_head(source, fd, end);
     file->broken = file->told = ERR_NONE;
     if (end > evidence->size)
         evidence->size = end;
@@ -176,8 +205,7 @@ static int end_of_unzipped(struct source *source, enum unzip_state state, enum s
         break;
     }
     source_note_finished(source);
-    if (!file->unlinked)
-        file_close(file); /* nothing more to read: frees the decompressor's memory */
+    file_end_unzip(file);
     return 0;
 }
 
@@ -272,27 +300,12 @@ static void renew_marker(struct source *source, uint64_t offset, struct slice re
     source_hash_bytes(&evidence->marker, file->recent, file->recent_size);
 }
 
-/* A file that was short when it was found has more of a head now. */
-static void renew_head(struct source *source)
-{
-    struct source_evidence *evidence = &source->record.evidence;
-    char head[SOURCE_HEAD_BYTES_MAX];
-    uint64_t want = evidence->offset < sizeof(head) ? evidence->offset : sizeof(head);
-
-    if (evidence->compressed || evidence->head.size >= want || source->file->fd < 0)
-        return;
-    if (file_pread(source->file->fd, head, (size_t)want, 0) == (ssize_t)want)
-        source_hash_bytes(&evidence->head, head, (uint32_t)want);
-}
-
 void source_moved(struct source *source, uint64_t offset, struct slice recent)
 {
     assert(recent.size <= offset);
     source->changed = true;
     renew_marker(source, offset, recent);
     source->record.evidence.offset = offset;
-    if (!source->file)
-        return;
-    renew_head(source);
-    source_note_finished(source);
+    if (source->file)
+        source_note_finished(source);
 }

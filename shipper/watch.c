@@ -14,7 +14,7 @@ enum {
                  IN_ATTRIB | IN_IGNORED | IN_UNMOUNT,
     FOLDER_MASK = IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF |
                   IN_ATTRIB | IN_MODIFY | IN_ONLYDIR,
-    FILE_MASK = IN_MODIFY,
+    FILE_MASK = IN_MODIFY | IN_MOVE_SELF | IN_ATTRIB, /* the last one when a name of it goes */
 };
 
 struct watched_folder {
@@ -87,10 +87,10 @@ int watch_folder(struct watch *watch, const char *path)
         return 0;
     folder = watch && !folder ? add_folder(watch, path) : folder;
     if (!folder)
-        return -1;
+        return watch ? -ENOMEM : -ENOSYS;
     folder->id = inotify_add_watch(watch->fd, path[0] ? path : ".", FOLDER_MASK);
     if (folder->id < 0)
-        return -1;
+        return -errno;
     watch->failed--;
     return 1;
 }
@@ -119,8 +119,6 @@ static int hand_out(struct watch *watch, const struct inotify_event *raw,
                                 .name = raw->len ? raw->name : NULL};
     int count = 0;
 
-    if (raw->mask & IN_MOVE_SELF) /* the path leads elsewhere now; IN_IGNORED follows */
-        inotify_rm_watch(watch->fd, raw->wd);
     for (int i = 0; i < watch->folder_count; i++) {
         struct watched_folder *folder = &watch->folders[i];
         if (raw->wd < 0 || folder->id != raw->wd)
@@ -129,6 +127,8 @@ static int hand_out(struct watch *watch, const struct inotify_event *raw,
             folder->id = -1;
             watch->failed++;
         }
+        if (raw->mask & IN_MOVE_SELF) /* the path leads elsewhere now; IN_IGNORED follows */
+            inotify_rm_watch(watch->fd, raw->wd);
         event.folder = folder->path;
         on_event(context, &event);
         count++;

@@ -30,10 +30,12 @@ void watch_free(struct watch *watch);
 /* Readable when there are news, or -1. */
 int watch_fd(const struct watch *watch);
 
-/* 1 when the folder is watched from now on, 0 when it was already, -1 when it cannot be. */
+/* 1 when the folder is watched from now on, 0 when it was already, or a negative errno: -ENOSPC when the user
+ * has no watches left. */
 int watch_folder(struct watch *watch, const char *path);
 
-/* Watches an open file, whatever it is called, until it is deleted and closed by all. Its number in the news,
+/* Watches an open file, whatever it is called: its bytes (WATCH_WRITTEN) and its names (WATCH_NAMES), until
+ * it is deleted and closed by all. Its number in the news,
  * >= 0 and the same for one file, or -1. */
 int watch_file(struct watch *watch, int fd);
 

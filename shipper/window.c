@@ -5,8 +5,6 @@
 
 enum { SLOTS_MIN = 256, CELLS_MIN = 128 };
 
-#define WINDOW_NS (WINDOW_10S * INT64_C(1000000000))
-
 const int window_resolution_s[WINDOW_RESOLUTIONS] = {WINDOW_10S, WINDOW_MINUTE, WINDOW_HOUR, WINDOW_DAY};
 
 int window_table_init(struct window_table *table)
@@ -86,29 +84,17 @@ int64_t window_start(int64_t time_s, int64_t resolution_s)
     return time_s - (into < 0 ? into + resolution_s : into);
 }
 
-static int64_t window_of_ns(int64_t time_ns)
+int window_table_move(struct window_table *table, struct series *row, uint32_t index, int64_t start)
 {
-    int64_t number = time_ns / WINDOW_NS;
-    return (number - (time_ns % WINDOW_NS < 0)) * WINDOW_10S;
-}
-
-int window_table_take(struct window_table *table, struct series_table *series, uint32_t index,
-                      int64_t time_ns, struct window_cell **ret_cell)
-{
-    struct series *row = series_at(series, index);
-    int64_t start = window_of_ns(time_ns);
-    if (row->last_start != start) {
-        uint32_t slot = *find_slot(table, start, index);
-        if (slot == 0) {
-            int r = add(table, start, index);
-            if (r < 0)
-                return r;
-            slot = table->count;
-        }
-        row->last_start = start;
-        row->last_cell = slot - 1;
+    uint32_t slot = *find_slot(table, start, index);
+    if (slot == 0) {
+        int r = add(table, start, index);
+        if (r < 0)
+            return r;
+        slot = table->count;
     }
-    *ret_cell = &table->cells[row->last_cell];
+    row->last_start = start;
+    row->last_cell = slot - 1;
     return 0;
 }
 

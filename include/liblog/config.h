@@ -136,6 +136,17 @@ LL_API void ll_reopen(void);
 /* This run's UUIDv7 as text; "" before ll_open. Static; valid for the life of the process. */
 LL_API const char *ll_run_id(void);
 
+/*
+ * "LOG_RUN_ID=" and this run's id, for the environment of a program that is started: it then names this run
+ * as its parent_run_id. In a child between fork and exec it is the run that forked, as long as the child has
+ * not logged. Without an id before the first ll_open. Static; any thread, also in a signal handler.
+ *
+ *     char *environment[] = {(char *)ll_run_env(), "PATH=/usr/bin", NULL};
+ *     posix_spawn(&child, path, NULL, NULL, arguments, environment);          or: putenv((char
+ * *)ll_run_env());
+ */
+LL_API const char *ll_run_env(void);
+
 /* "0.1.0" */
 LL_API const char *ll_version(void);
 

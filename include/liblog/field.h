@@ -38,7 +38,8 @@ enum ll_type {
     LL_TYPE_SECRET = 12,   /* written as "[redacted]"; the value is never copied */
     LL_TYPE_EXCEPTION_TYPE = 13,
     LL_TYPE_EXCEPTION_CODE = 14,
-    LL_TYPE_EXCEPTION_MESSAGE = 15
+    LL_TYPE_EXCEPTION_MESSAGE = 15,
+    LL_TYPE_TRACEBACK = 16 /* made by ll_traceback() */
 };
 
 enum {

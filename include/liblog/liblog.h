@@ -4,6 +4,7 @@
 
 #include "config.h"
 #include "context.h"
+#include "crash.h"
 #include "error.h"
 #include "field.h"
 #include "log.h"

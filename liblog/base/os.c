@@ -1,21 +1,27 @@
 #define _GNU_SOURCE
 #include "os.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <linux/futex.h>
 #include <linux/magic.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #ifndef CIFS_SUPER_MAGIC
@@ -72,6 +78,11 @@ int os_boot_id(uint8_t ret_id[static OS_BOOT_ID_SIZE])
 uint32_t os_thread_id(void)
 {
     return (uint32_t)syscall(SYS_gettid);
+}
+
+bool os_thread_is_there(uint32_t thread)
+{
+    return syscall(SYS_tgkill, getpid(), thread, 0) == 0 || errno != ESRCH;
 }
 
 int os_random(void *ret_bytes, size_t size)
@@ -173,6 +184,27 @@ int os_reserve(size_t size, void **ret_memory)
     return 0;
 }
 
+int os_share(size_t size, void **ret_memory)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return -errno;
+    *ret_memory = memory;
+    return 0;
+}
+
+int os_wipe_on_fork(void *memory, size_t size)
+{
+    return madvise(memory, size, MADV_WIPEONFORK) ? -errno : 0;
+}
+
+void os_replace_by_private(void *memory, size_t size)
+{
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+    if (mmap(memory, size, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED)
+        munmap(memory, size);
+}
+
 /* Reserves the address range first, so that a mapping that fails leaves nothing half-done in it. */
 static int map_copies(int fd, uint64_t offset, size_t size, int copies, void **ret_memory)
 {
@@ -214,12 +246,24 @@ void os_unmap(void *memory, size_t size)
         munmap(memory, size);
 }
 
+/* A limit on the size of files (ulimit -f) is told twice: by an error, and by a signal that would end the
+ * program. Where signals are blocked it has not yet. */
+static void take_back_size_signal(void)
+{
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, SIGXFSZ);
+    sigtimedwait(&one, NULL, &(struct timespec){0, 0});
+}
+
 int os_allocate(int fd, uint64_t offset, uint64_t size)
 {
     int error;
     do
         error = posix_fallocate(fd, (off_t)offset, (off_t)size);
     while (error == EINTR);
+    if (error == EFBIG)
+        take_back_size_signal();
     return -error;
 }
 
@@ -245,6 +289,131 @@ bool os_maps_are_coherent(int fd)
     default:
         return true;
     }
+}
+
+enum { SIGNAL_STACK_BYTES_MIN = 65536 };
+
+/* With room beside what the kernel itself puts there: the processor's registers, some kilobytes of them. */
+size_t os_signal_stack_bytes(void)
+{
+    size_t registers = (getauxval(AT_MINSIGSTKSZ) + os_page_size() - 1) & ~(os_page_size() - 1);
+    return SIGNAL_STACK_BYTES_MIN + registers;
+}
+
+int os_guarded_stack(size_t size, void **ret_stack)
+{
+    void *memory = NULL;
+    int error = os_reserve(size + os_page_size(), &memory);
+    if (error)
+        return error;
+    mprotect(memory, os_page_size(), PROT_NONE);
+    *ret_stack = (char *)memory + os_page_size();
+    return 0;
+}
+
+void os_guarded_stack_release(void *stack, size_t size)
+{
+    munmap((char *)stack - os_page_size(), size + os_page_size());
+}
+
+/* --- signal handlers ------------------------------------------------------------------------------------ */
+
+#ifdef DLFO_EH_SEGMENT_TYPE /* since glibc 2.35, and without a lock, unlike dladdr() */
+bool os_module_of(uintptr_t address, struct os_module *ret_module)
+{
+    struct dl_find_object object;
+    if (_dl_find_object((void *)address, &object))
+        return false;
+    const struct link_map *module = object.dlfo_link_map;
+    *ret_module = (struct os_module){*module->l_name ? module->l_name : os_program_name(), module->l_addr};
+    return true;
+}
+#else
+bool os_module_of(uintptr_t address, struct os_module *ret_module)
+{
+    (void)address;
+    (void)ret_module;
+    return false;
+}
+#endif
+
+struct os_interrupted os_interrupted_at(const void *context)
+{
+    const ucontext_t *at = context;
+#if defined(__x86_64__)
+    return (struct os_interrupted){(uintptr_t)at->uc_mcontext.gregs[REG_RIP],
+                                   (const uintptr_t *)at->uc_mcontext.gregs[REG_RSP]};
+#elif defined(__aarch64__)
+    return (struct os_interrupted){at->uc_mcontext.pc, (const uintptr_t *)&at->uc_mcontext.regs[30]};
+#else
+    (void)at;
+    return (struct os_interrupted){0};
+#endif
+}
+
+int os_signal_again(int number, void *info)
+{
+    return syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), number, info) ? -errno : 0;
+}
+
+/* --- files ---------------------------------------------------------------------------------------------- */
+
+enum { DISK_TRIES_MAX = 3 };
+
+ssize_t os_read_at(int fd, void *ret_bytes, size_t size, uint64_t offset)
+{
+    char *bytes = ret_bytes;
+    size_t done = 0;
+    for (int failures = 0; done < size;) {
+        ssize_t n = pread(fd, bytes + done, size - done, (off_t)(offset + done));
+        if (n == 0)
+            break;
+        if (n > 0)
+            done += (size_t)n;
+        else if (errno != EINTR && ++failures == DISK_TRIES_MAX)
+            return -errno;
+    }
+    return (ssize_t)done;
+}
+
+int os_write_at(int fd, const void *bytes, size_t size, uint64_t offset)
+{
+    const char *at = bytes;
+    for (int failures = 0; size > 0;) {
+        ssize_t n = pwrite(fd, at, size, (off_t)offset);
+        if (n > 0) {
+            at += n;
+            size -= (size_t)n;
+            offset += (uint64_t)n;
+        } else if (errno != EINTR && ++failures == DISK_TRIES_MAX) {
+            return n < 0 ? -errno : -EIO;
+        }
+    }
+    return 0;
+}
+
+int os_status(int fd, struct stat *ret_status)
+{
+    for (int i = 0; i < DISK_TRIES_MAX; i++) {
+        if (fstat(fd, ret_status) == 0)
+            return 0;
+        if (errno == EBADF)
+            break;
+    }
+    return -errno;
+}
+
+int os_cut_at(int fd, uint64_t size)
+{
+    for (int i = 0; i < DISK_TRIES_MAX; i++)
+        if (ftruncate(fd, (off_t)size) == 0)
+            return 0;
+    return -errno;
+}
+
+bool os_is_short(int error)
+{
+    return error == ENOMEM || error == EMFILE || error == ENFILE || error == EAGAIN;
 }
 
 /* --- waiting -------------------------------------------------------------------------------------------- */

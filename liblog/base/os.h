@@ -21,6 +21,9 @@ int os_boot_id(uint8_t ret_id[static OS_BOOT_ID_SIZE]);
 /* The kernel's number of this thread, in its own pid namespace. */
 uint32_t os_thread_id(void);
 
+/* Whether that number is a thread of this process now: numbers are used again. */
+bool os_thread_is_there(uint32_t thread);
+
 /* Random bytes from the kernel. */
 int os_random(void *ret_bytes, size_t size);
 
@@ -55,8 +58,30 @@ void os_unmap(void *memory, size_t size);
 /* Private zeroed memory, not counted until touched. */
 int os_reserve(size_t size, void **ret_memory);
 
+/* Zeroed memory that forked children share. */
+int os_share(size_t size, void **ret_memory);
+
+/* Private zeroed memory that a forked child sees as zeros again, however it was forked. `memory` is whole
+ * pages of it. -EINVAL where the kernel cannot. */
+int os_wipe_on_fork(void *memory, size_t size);
+
+/* Puts private zeroed memory in the place of a mapping. */
+void os_replace_by_private(void *memory, size_t size);
+
 /* Makes [offset, offset + size) exist on disk, so that a full disk is an error here and no signal later. */
 int os_allocate(int fd, uint64_t offset, uint64_t size);
+
+/* Keeps what the kernel loads from shared memory in one pread behind the one before. */
+static inline void os_load_fence(void)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("" ::: "memory"); /* loads are in order */
+#elif defined(__aarch64__)
+    __asm__ volatile("dmb ishld" ::: "memory");
+#else
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+#endif
+}
 
 /* A file without a name, in memory. Returns a descriptor or a negative errno. */
 int os_memory_file(const char *name);
@@ -64,6 +89,51 @@ int os_memory_file(const char *name);
 /* Whether mappings of files there are seen by all processes and outlive them: false on network file systems.
  */
 bool os_maps_are_coherent(int fd);
+
+/* A stack for signal handlers, of os_signal_stack_bytes(), with a page below it that nobody may touch. */
+size_t os_signal_stack_bytes(void);
+int os_guarded_stack(size_t size, void **ret_stack);
+void os_guarded_stack_release(void *stack, size_t size);
+
+/* --- signal handlers ------------------------------------------------------------------------------------ */
+
+/* These may be called in one. */
+
+/* What is loaded at an address: its path ("" where that is not known) and where its addresses begin. False
+ * where there is nothing, or no way to ask that is safe here. The path is valid as long as the module is. */
+struct os_module {
+    const char *path;
+    uintptr_t base;
+};
+bool os_module_of(uintptr_t address, struct os_module *ret_module);
+
+/* Where a handler's third argument says that the thread was. */
+struct os_interrupted {
+    uintptr_t instruction;
+    const uintptr_t *return_address; /* as far as a call has just been made there; NULL: not known */
+};
+struct os_interrupted os_interrupted_at(const void *context);
+
+/* Sends this thread the same signal again, with all that is told about it. */
+int os_signal_again(int number, void *info);
+/* --- files ---------------------------------------------------------------------------------------------- */
+
+/* Reads until `size` bytes are there or the file ends. A disk that fails is asked once more, and again.
+ * Returns the bytes read or a negative errno. */
+ssize_t os_read_at(int fd, void *ret_bytes, size_t size, uint64_t offset);
+
+/* Writes all of it, asked again as above. 0 or a negative errno. */
+int os_write_at(int fd, const void *bytes, size_t size, uint64_t offset);
+
+/* fstat; asked again as above. */
+struct stat;
+int os_status(int fd, struct stat *ret_status);
+
+/* Cuts the file; asked again as above. */
+int os_cut_at(int fd, uint64_t size);
+
+/* Whether an error says only that the process or the machine is short of something now. */
+bool os_is_short(int error);
 
 /* --- waiting -------------------------------------------------------------------------------------------- */
 

@@ -1,18 +1,22 @@
 #!/usr/bin/env python3
 """
 How fast `shipper run --once` gets through a file, statistics in SQLite and every record to stdout (/dev/null), beside
-`grep -c … | cat` over the same file; and through the file compressed, beside zcat. Each pair runs in turns, and the
-medians are compared: only the ratios travel between machines.
+`grep -c … | cat` over the same file; and through the file compressed, beside zcat. All on one core, so that the store's
+thread costs what it takes. Each pair runs in turns, and what is compared is the ratio within a pair, in seconds and in
+seconds of the processor (which other programs on the machine disturb less): only ratios travel between machines. Prints
+how long each stage took, and the peak of memory over files of two sizes.
 
-    bench_shipper.py [--size MIB] [--pairs N] [--folder DIR] [--quick] SHIPPER
+    bench_shipper.py [--size MIB] [--pairs N] [--core N] [--folder DIR] [--long-line GIB] [--quick] SHIPPER
 
---quick is a smoke run of a few seconds; its figures mean little.
+--long-line reads a file that is one line of so many GiB, and prints the peak. --quick is a smoke run of a few seconds;
+its figures mean little.
 """
 
 import argparse
 import gzip
 import os
 import random
+import re
 import shutil
 import statistics
 import subprocess
@@ -66,41 +70,43 @@ def write_records(path, size):
 class Took:
     seconds: float
     cpu_s: float
-    rss_mib: float
+    words: str
+
+    @property
+    def rss_mib(self):
+        """As shipper tells it: what wait4() tells of a child begins with the memory of who started it."""
+        told = re.search(r"memory at most ([0-9.]+) MiB", self.words)
+        return float(told[1]) if told else None
 
 
-def run_timed(command, stdout, cwd=None, **more):
-    """Runs one program to its end; its own CPU time and peak memory."""
+def run_timed(command, stdout, core, cwd=None):
+    """Runs a program to its end on one core; the CPU time of it and of what it waited for."""
     begin = time.perf_counter()
-    with subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, cwd=cwd, **more) as child:
-        words = child.stderr.read()
+    with subprocess.Popen(["taskset", "-c", str(core), *command], stdout=stdout, stderr=subprocess.PIPE, cwd=cwd) as child:
+        words = child.stderr.read().decode(errors="replace")
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:
-        raise SystemExit(f"{command[0]} ended with {child.returncode}: {words.decode(errors='replace')}")
-    return Took(time.perf_counter() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+        raise SystemExit(f"{command[0]} ended with {child.returncode}: {words}")
+    return Took(time.perf_counter() - begin, usage.ru_utime + usage.ru_stime, words)
 
 
-def shipper_once(binary, file, folder):
+def shipper_once(binary, file, folder, core):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    return run_timed([binary, "run", "--once", "--quiet", str(file)], subprocess.DEVNULL, cwd=folder)
+    return run_timed([binary, "run", "--once", "--quiet", "--timings", str(file)], subprocess.DEVNULL, core, folder)
 
 
-def grep_count(file, errors):
+def grep_count(file, errors, core):
     """Through cat: a grep whose output is /dev/null stops at the first match."""
     command = ["sh", "-c", 'LC_ALL=C grep -c \'"level":"ERROR"\' "$1" | cat', "sh", str(file)]
     with tempfile.TemporaryFile() as out:
-        took = run_timed(command, out)
+        took = run_timed(command, out, core)
         out.seek(0)
         counted = int(out.read())
     if counted != errors:
         raise SystemExit(f"grep counted {counted}, {errors} were written")
     return took
-
-
-def zcat(file):
-    return run_timed(["zcat", str(file)], subprocess.DEVNULL)
 
 
 def counted_errors(folder):
@@ -116,20 +122,36 @@ def median(took, what):
     return statistics.median(getattr(t, what) for t in took)
 
 
+def stage_medians(took):
+    """Of the lines `stages: read 0.040 s, frame …` of all runs."""
+    each = [dict(re.findall(r"(\w+) ([0-9.]+) s", t.words)) for t in took]
+    return {stage: statistics.median(float(times[stage]) for times in each) for stage in each[0]}
+
+
+def tell_ratio(what, mine, theirs):
+    ratios = [getattr(m, what) / getattr(t, what) for m, t in zip(mine, theirs)]
+    best = min(getattr(m, what) for m in mine) / min(getattr(t, what) for t in theirs)
+    unit = "seconds" if what == "seconds" else "CPU seconds"
+    print(f"  ratio in {unit:11} {statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f};"
+          f" best beside best {best:.2f})")
+
+
 def compare(title, file, ours, peer, peer_name, pairs, size, count):
     mine, theirs = [], []
     ours(), peer()  # the file is in memory from here on
     for _ in range(pairs):
         theirs.append(peer())
         mine.append(ours())
-    seconds, peer_seconds = median(mine, "seconds"), median(theirs, "seconds")
-    ratios = [m.seconds / t.seconds for m, t in zip(mine, theirs)]
     print(f"\n{title}: {file.stat().st_size / 2**20:.0f} MiB, {count} records of {size / count:.0f} bytes,"
           f" {pairs} pairs")
-    print(f"  shipper run --once   {seconds:7.3f} s  {size / 1e6 / seconds:7.0f} MB/s  {count / 1e6 / seconds:6.2f}"
-          f" M records/s  CPU {median(mine, 'cpu_s'):.3f} s  peak {median(mine, 'rss_mib'):.1f} MiB")
-    print(f"  {peer_name:20} {peer_seconds:7.3f} s  {size / 1e6 / peer_seconds:7.0f} MB/s")
-    print(f"  ratio {statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f})", flush=True)
+    for name, took in (("shipper run --once", mine), (peer_name, theirs)):
+        seconds = median(took, "seconds")
+        print(f"  {name:20} {seconds:7.3f} s  CPU {median(took, 'cpu_s'):7.3f} s  {size / 1e6 / seconds:7.0f} MB/s"
+              f"  {count / 1e6 / seconds:6.2f} M records/s")
+    tell_ratio("seconds", mine, theirs)
+    tell_ratio("cpu_s", mine, theirs)
+    print("  stages: " + ", ".join(f"{stage} {took:.3f} s" for stage, took in stage_medians(mine).items())
+          + f"; peak {median(mine, 'rss_mib'):.1f} MiB", flush=True)
 
 
 def compress(plain):
@@ -139,29 +161,69 @@ def compress(plain):
     return packed
 
 
+def bench_plain(arguments, plain, state, size, count, errors):
+    compare("plain", plain, lambda: shipper_once(arguments.binary, plain, state, arguments.core),
+            lambda: grep_count(plain, errors, arguments.core), "grep -c … | cat", arguments.pairs, size, count)
+    if counted_errors(state) != errors:
+        raise SystemExit(f"shipper counted {counted_errors(state)} errors, {errors} were written")
+
+
+def bench_gzip(arguments, plain, state, size, count, errors):
+    packed = compress(plain)
+    plain.unlink()
+    compare("gzip", packed, lambda: shipper_once(arguments.binary, packed, state, arguments.core),
+            lambda: run_timed(["zcat", str(packed)], subprocess.DEVNULL, arguments.core), "zcat", arguments.pairs, size,
+            count)
+    if counted_errors(state) != errors:
+        raise SystemExit(f"shipper counted {counted_errors(state)} errors in the .gz, {errors} were written")
+
+
+def peak_over(arguments, folder, state, size):
+    """The file is the same bytes again and again: what a larger backlog of one program looks like to memory."""
+    piece, backlog = folder / "piece.log", folder / "backlog.log"
+    written = piece.stat().st_size if piece.exists() else 0
+    if not written:
+        write_records(piece, 8 << 20)
+        written = piece.stat().st_size
+    with open(backlog, "wb") as out:
+        for _ in range(max(1, size // written)):
+            out.write(piece.read_bytes())
+    peak = shipper_once(arguments.binary, backlog, state, arguments.core).rss_mib
+    backlog.unlink()
+    return peak
+
+
+def bench_memory(arguments, folder, state):
+    small, large = arguments.size << 18, arguments.size << 21  # a quarter of the size, and twice as much
+    print(f"\nmemory: peak {peak_over(arguments, folder, state, small):.1f} MiB over {small / 2**20:.0f} MiB,"
+          f" {peak_over(arguments, folder, state, large):.1f} MiB over {large / 2**20:.0f} MiB", flush=True)
+    if arguments.long_line:
+        line = folder / "line.log"
+        with open(line, "wb") as out:
+            for _ in range(arguments.long_line << 6):
+                out.write(b"x" * (1 << 24))
+        took = shipper_once(arguments.binary, line, state, arguments.core)
+        print(f"memory: peak {took.rss_mib:.1f} MiB over one line of {arguments.long_line} GiB", flush=True)
+
+
 def bench(arguments, folder):
-    binary = str(arguments.shipper.resolve())
+    arguments.binary = str(arguments.shipper.resolve())
     plain, state = folder / "bench.log", folder / "state"
     count, errors = write_records(plain, arguments.size << 20)
     size = plain.stat().st_size
-    compare("plain", plain, lambda: shipper_once(binary, plain, state), lambda: grep_count(plain, errors),
-            "grep -c … | cat", arguments.pairs, size, count)
-    if counted_errors(state) != errors:
-        raise SystemExit(f"shipper counted {counted_errors(state)} errors, {errors} were written")
-    packed = compress(plain)
-    plain.unlink()
-    compare("gzip", packed, lambda: shipper_once(binary, packed, state), lambda: zcat(packed), "zcat", arguments.pairs,
-            size, count)
-    if counted_errors(state) != errors:
-        raise SystemExit(f"shipper counted {counted_errors(state)} errors in the .gz, {errors} were written")
+    bench_plain(arguments, plain, state, size, count, errors)
+    bench_gzip(arguments, plain, state, size, count, errors)
+    bench_memory(arguments, folder, state)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shipper", type=Path)
-    parser.add_argument("--size", type=int, default=256, choices=range(1, 1025), metavar="MIB")
-    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--size", type=int, default=256, choices=range(1, 4097), metavar="MIB")
+    parser.add_argument("--pairs", type=int, default=9)
+    parser.add_argument("--core", type=int, default=min(os.sched_getaffinity(0)))
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--long-line", type=int, default=0, metavar="GIB")
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
     if arguments.quick:

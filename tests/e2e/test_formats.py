@@ -58,11 +58,13 @@ FORMATS = {
         (b'{"user": "u", "event": "m", "logger": "a.b", "level": "warning", "timestamp": "2025-10-19T14:30:00.123456Z"}',
          ("WARNING", "", "", "", "", "a.b"), T),
         (b'{"event": "m", "log_level": "critical", "timestamp": 1760884201.5}', ("CRITICAL", "", "", "", "", ""), T + 1),
+        (b'{"event": "m", "exception": "Traceback (most recent call last):\\n  File \\"x.py\\", line 1\\nKeyError: \'a\'", '
+         b'"level": "error", "timestamp": "2025-10-19T14:30:02Z"}', ("ERROR", "", "KeyError", "", "", ""), T + 2),
     ],
     "logback": [
         (b'{"@timestamp":"2025-10-19T16:30:00.123456+02:00","@version":"1","message":"m","logger_name":"com.x.A",'
          b'"thread_name":"main","level":"ERROR","level_value":40000,"stack_trace":"java.io.IOException: e\\n\\tat com.x.A.b"}',
-         ("ERROR", "", "", "", "", "com.x.A"), T),
+         ("ERROR", "", "java.io.IOException", "", "", "com.x.A"), T),
         (b'{"sequenceNumber":0,"timestamp":1760884201000,"nanoseconds":0,"level":"WARN","threadName":"main","loggerName":"com.x.A",'
          b'"context":{"name":"default"},"mdc":{},"message":"{} m","arguments":["a"],"formattedMessage":"a m",'
          b'"throwable":{"className":"java.io.IOException","message":"e","stepArray":[]}}',
@@ -108,7 +110,7 @@ def test_what_structlog_itself_prints_is_read(shipper, tmp_path):
         try:
             raise ValueError("bad")
         except ValueError:
-            log.exception("it failed")
+            log.error("it failed", exc_info=True)
         after = int(time.time())
     finally:
         structlog.reset_defaults()
@@ -120,6 +122,7 @@ def test_what_structlog_itself_prints_is_read(shipper, tmp_path):
             for level, logger in {(key[1], key[6]) for key in rows}} == {
         ("DEBUG", "shop.api"): 1, ("INFO", "shop.api"): 1, ("WARNING", "shop.api"): 1, ("ERROR", "shop.api"): 2,
         ("CRITICAL", "shop.api"): 1}
+    assert {key[3]: n for key, n in rows.items() if key[3]} == {"ValueError": 1}
     assert all(before - before % 10 <= key[0] <= after for key in rows)
     assert shipper.database.source_totals()["bad_time"] == 0
 

@@ -123,3 +123,48 @@ def test_two_programs_on_a_full_disk_tear_no_line_of_each_other(build, tmp_path)
         account.read(log.read_bytes())
     for counters in accounts:
         account.settle(counters.run_id(), counters.returned(THREADS))
+
+
+def test_an_errors_file_alone_on_a_full_disk_holds_nothing_up_and_goes_on_when_there_is_room(build, tmp_path):
+    (tmp_path / "rings").mkdir()
+    counters = Counters(tmp_path / "counters")
+    log = tmp_path / "app.log"
+    with Disk(tmp_path / "disk", 4096) as disk:
+        errors = disk.folder / "errors.log"
+        with logger(build, tmp_path, log, counters, LOG_ERROR_FILE=str(errors)) as program:
+            wait_until(program.has_logged, what="the first records")
+            disk.fill(leave_bytes=4096)
+            size = log.stat().st_size
+            wait_until(lambda: log.stat().st_size > size + 1000000, what="a log that goes on")
+            disk.empty()
+            full = errors.stat().st_size
+            wait_until(lambda: errors.stat().st_size > full, what="copies that go on")
+            assert program.terminate() == 0
+        account = Account()
+        account.read(log.read_bytes())
+        account.settle(counters.run_id(), counters.returned(THREADS))
+        records = {record["seq"] for record in map(json.loads, log.read_bytes().splitlines()) if record["level"] == "ERROR"}
+        copies = [json.loads(line) for line in errors.read_bytes().splitlines()]  # whole lines only
+    assert all(copy["copy"] is True and copy["seq"] in records for copy in copies)
+    seqs = [copy["seq"] for copy in copies]
+    assert seqs == sorted(set(seqs))
+    assert 0 < len(seqs) < len(records)
+
+
+def test_a_file_system_that_is_read_only_at_first_is_written_as_soon_as_it_can_be(build, tmp_path):
+    (tmp_path / "rings").mkdir()
+    counters = Counters(tmp_path / "counters")
+    with Disk(tmp_path / "disk", DISK_KIB) as disk:
+        log = disk.folder / "app.log"
+        disk.remount("ro")
+        with open(tmp_path / "words", "wb") as words, \
+                logger(build, tmp_path, log, counters, stderr=words) as program:
+            wait_until(program.has_logged, what="the first records")
+            wait_until(lambda: b"Read-only file system" in (tmp_path / "words").read_bytes(), what="words about it")
+            disk.remount("rw")
+            wait_until(log.exists, what="the log")
+            assert program.terminate() == 0
+        account = Account()
+        account.read(log.read_bytes())
+        account.settle(counters.run_id(), counters.returned(THREADS))
+    assert (tmp_path / "words").read_bytes().count(b"\n") == 1

@@ -26,9 +26,9 @@ def blank_lines(shipper):
 
 def once_measured(shipper, *arguments):
     """`shipper run --once …`: its exit code, and the most memory it was ever seen to have had."""
-    most_kb = 0
+    most_kb, deadline = 0, time.monotonic() + 300
     with open(shipper.folder / "out", "wb") as out, shipper.start("--once", *arguments, stdout=out) as child:
-        while child.is_running():
+        while child.is_running() and time.monotonic() < deadline:
             try:
                 status = Path(f"/proc/{child.pid}/status").read_text()
             except OSError:

@@ -8,6 +8,7 @@ import pytest
 from support.check import assert_statistics
 from support.processes import wait_until
 from support.records import Story
+from support.rotations import Campaign
 from support.writer import Logrotate, Writer, generations
 
 # A rotation between two lines: a record whose time stands in for the next one's may be in the file before.
@@ -52,3 +53,7 @@ def test_six_rotations_while_program_and_shipper_run_lose_nothing_and_count_noth
     assert_statistics(shipper.database, story.truth)
     forwarded.seek(0)
     assert (tmp_path / "stdout.ndjson").read_bytes() == forwarded.read()
+
+
+def test_rotations_in_every_style_under_load_with_kills_lose_nothing_and_count_nothing_twice(shipper, tmp_path):
+    print(Campaign(shipper, tmp_path, seed=5).run(rotations=60, kills=12))

@@ -101,6 +101,14 @@ def test_a_log_of_text_is_counted_by_event_and_forwarded_as_it_stands(shipper, t
     assert (totals["records"], totals["rejected"], totals["bad_time"]) == (sum(wanted.values()), 0, 0)
 
 
+@pytest.mark.parametrize("text, kind", [(JAVA, "java.lang.IllegalStateException"), (PYTHON, "KeyError")], ids=["java", "python"])
+def test_the_type_of_an_error_is_found_in_its_stack_trace_without_a_pattern(shipper, tmp_path, text, kind):
+    log = tmp_path / "app.log"
+    log.write_bytes(text)
+    shipper.once("-c", config_for(shipper, log, multiline={"start": r"^\d{4}-"})).expect(0)
+    assert {(level, found): n for (_, level, found, _, _), n in counted(shipper).items() if level == "ERROR"} == {("ERROR", kind): 1}
+
+
 def test_without_a_start_every_line_is_a_record_and_blank_ones_are_none(shipper, tmp_path):
     log = tmp_path / "app.log"
     log.write_bytes(b"\xef\xbb\xbf2025-10-19 14:30:00 ERROR a\r\n\r\n \n{\"level\":\"INFO\"}\nno level, no time\n\xff\n")

@@ -185,6 +185,10 @@ static void make_work(void)
     note_block();
 }
 
+/* A small frame may be a call of a place with long texts. */
+#define GROWTH_BYTES_MAX                                                                                     \
+    ((off_t)RING_FILE_DEPTHS * RING_BYTES_MIN / (off_t)sizeof(struct frame) * RECORD_BYTES_MAX)
+
 static void recover_beside_log(const uint8_t *data, size_t size)
 {
     char found[sizeof anothers];
@@ -199,7 +203,7 @@ static void recover_beside_log(const uint8_t *data, size_t size)
     recover_folder(&folder, &log, NULL, false, &recovered, NULL);
     sink_release(&log);
     fuzz_must(recovered.living + recovered.finished + recovered.damaged == 1);
-    fuzz_must(fstat(fd, &st) == 0 && st.st_size < (off_t)(64 * (block_size + RECORD_BYTES_MAX)));
+    fuzz_must(fstat(fd, &st) == 0 && st.st_size < GROWTH_BYTES_MAX);
     fuzz_must(pread(fd, found, sizeof anothers - 1, 0) == (ssize_t)sizeof anothers - 1);
     fuzz_must(memcmp(found, anothers, sizeof anothers - 1) == 0);
 }

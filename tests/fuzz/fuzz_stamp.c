@@ -6,6 +6,7 @@
 #include "liblog/base/time_text.h"
 #include "shipper/plain.h"
 #include "shipper/scan_private.h"
+#include "shipper/trace.h"
 
 #define NOW_NS INT64_C(1760884200000000000)
 
@@ -48,6 +49,10 @@ int fuzz_one(const uint8_t *data, size_t size)
         memcpy(memory, data, size);
     struct slice text = slice_from(memory, size), level = plain_level_find(text);
     fuzz_must(level.size == 0 || is_within(level, text));
+    for (int is_sure = 0; is_sure < 2; is_sure++) {
+        struct slice type = trace_type(text, is_sure);
+        fuzz_must(type.size == 0 || is_within(type, text));
+    }
     if (size)
         check_json(text);
     check_plain(text);

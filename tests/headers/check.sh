@@ -67,6 +67,20 @@ void user(const char *text, double d)
     else
         ll_trace("m");
 }
+int numbers(ll_stats *stats, ll_recent_error *errors, char *text);
+int numbers(ll_stats *stats, ll_recent_error *errors, char *text)
+{
+    ll_other_stats *others;
+    ll_other_run run;
+    if (ll_stats_get(stats) != LL_OK || ll_stats_window(60, stats) != LL_OK || ll_recent_errors(errors, 1) < 0 ||
+        ll_stats_json(text, 100) < 0 || ll_other_stats_read("app.log", NULL, &others, NULL) != LL_OK)
+        return -1;
+    ll_other_stats_run(others, 0, &run);
+    ll_other_stats_get(others, LL_RUN_SUM, stats);
+    ll_other_stats_recent(others, 0, errors, 1);
+    ll_other_stats_free(others);
+    return 0;
+}
 END
 must_compile "$work/all_calls.c"
 

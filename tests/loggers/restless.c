@@ -3,9 +3,11 @@
  * Whoever kills this program reads there what must be in the log: the counter of a thread is the number of
  * its last record whose call returned, so the log holds that many, or one more.
  *
- *     restless COUNTERS THREADS [PAUSE_US [RECORDS]]
+ *     restless COUNTERS THREADS [PAUSE_US [RECORDS [TYPES [EXIT_AFTER_MS]]]]
  *
- * Ends by itself after RECORDS of each thread, or cleanly on SIGTERM; else it must be killed. The log is set
+ * With TYPES every third record is an error of one of so many types, TypeN for record N modulo TYPES.
+ * Ends by itself after RECORDS of each thread, or cleanly on SIGTERM, or by exit() while its
+ * threads log; else it must be killed. The log is set
  * up by LOG_*.
  */
 #include <liblog/liblog.h>
@@ -34,6 +36,7 @@ struct worker {
     int number;
     unsigned pause_us;
     uint64_t records_max;
+    unsigned types;
 };
 
 static atomic_bool stop;
@@ -44,13 +47,22 @@ static void on_sigterm(int number)
     atomic_store(&stop, true);
 }
 
+static void log_typed_error(int thread, uint64_t n, unsigned types)
+{
+    char type[32];
+    snprintf(type, sizeof type, "Type%u", (unsigned)(n % types));
+    ll_error("one of many", ll_exception(type, "why"), ll_kv("thread", thread), ll_kv("n", n));
+}
+
 /* Records of many sizes, so that blocks and rings end at every possible place in one. */
-static void log_one(int thread, uint64_t n)
+static void log_one(int thread, uint64_t n, unsigned types)
 {
     static const char text[TEXT_BYTES_MAX] = {[0 ... TEXT_BYTES_MAX - 2] = 'x'};
     size_t size = (size_t)(n * 2654435761U % TEXT_BYTES_MAX);
 
-    if (n % 97 == 0)
+    if (types > 0 && n % 3 == 0)
+        log_typed_error(thread, n, types);
+    else if (n % 97 == 0)
         ll_error("cannot", ll_exception_code("OperationalError", "DB_003", "unable to open"),
                  ll_kv("thread", thread), ll_kv("n", n));
     else if (n % 5 == 0)
@@ -65,7 +77,7 @@ static void *work(void *argument)
 
     for (uint64_t n = 1; n <= worker->records_max && !atomic_load_explicit(&stop, memory_order_relaxed);
          n++) {
-        log_one(worker->number, n);
+        log_one(worker->number, n, worker->types);
         atomic_store_explicit(worker->returned, n, memory_order_release);
         if (worker->pause_us > 0)
             usleep(worker->pause_us);
@@ -96,7 +108,16 @@ static int open_log(void)
     return 78;
 }
 
-static int run_threads(struct counters *counters, int threads, unsigned pause_us, uint64_t records_max)
+static void exit_after(long ms)
+{
+    if (ms <= 0)
+        return;
+    usleep((useconds_t)ms * 1000);
+    exit(0);
+}
+
+static int run_threads(struct counters *counters, int threads, unsigned pause_us, uint64_t records_max,
+                       unsigned types, long exit_after_ms)
 {
     struct worker workers[THREADS_MAX];
 
@@ -104,10 +125,12 @@ static int run_threads(struct counters *counters, int threads, unsigned pause_us
         workers[i] = (struct worker){.returned = &counters->returned[i],
                                      .number = i,
                                      .pause_us = pause_us,
-                                     .records_max = records_max};
+                                     .records_max = records_max,
+                                     .types = types};
         if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0)
             return 71;
     }
+    exit_after(exit_after_ms);
     for (int i = 0; i < threads; i++)
         pthread_join(workers[i].thread, NULL);
     return 0;
@@ -120,7 +143,7 @@ int main(int argc, char **argv)
     int code;
 
     if (threads < 1 || threads > THREADS_MAX) {
-        fprintf(stderr, "usage: %s COUNTERS THREADS [PAUSE_US [RECORDS]]\n", argv[0]);
+        fprintf(stderr, "usage: %s COUNTERS THREADS [PAUSE_US [RECORDS [TYPES]]]\n", argv[0]);
         return 64;
     }
     counters = map_counters(argv[1]);
@@ -134,7 +157,8 @@ int main(int argc, char **argv)
         return code;
     memcpy(counters->run_id, ll_run_id(), strlen(ll_run_id()) + 1);
     code = run_threads(counters, threads, argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 0,
-                       argc > 4 ? strtoull(argv[4], NULL, 10) : UINT64_MAX);
+                       argc > 4 ? strtoull(argv[4], NULL, 10) : UINT64_MAX,
+                       argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : 0, argc > 6 ? atol(argv[6]) : 0);
     ll_close();
     return code;
 }

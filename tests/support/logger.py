@@ -4,6 +4,7 @@ import json
 import mmap
 import os
 import struct
+import subprocess
 from pathlib import Path
 
 from support.processes import Child, clean_environment, run
@@ -47,11 +48,13 @@ class Counters:
 class Restless(Child):
     """The program that never pauses, on a log of the test's."""
 
-    def __init__(self, build, log, counters, threads=2, pause_us=0, records=None, **settings):
+    def __init__(self, build, log, counters, threads=2, pause_us=0, records=None, types=0,
+                 stderr=subprocess.DEVNULL, **settings):
         self.counters = counters
         self.threads = threads
         command = [build / "tests" / "loggers" / "restless", counters.path, threads, pause_us]
-        super().__init__(command + ([records] if records else []), env=log_environment(log, **settings))
+        more = [records or 2**63, types] if records or types else []
+        super().__init__(command + more, env=log_environment(log, **settings), stderr=stderr)
 
     def has_logged(self):
         assert self.is_running() or self.process.returncode == 0, f"the logger ended with {self.process.returncode}"
@@ -153,6 +156,6 @@ def ring_folder(log):
 
 
 def ring_files(log):
-    """The rings that lie beside a log; the lock of its writers stays there."""
+    """The rings that lie beside a log; the lock of its writers and the statistics of its runs stay there."""
     folder = ring_folder(log)
-    return sorted(name for name in os.listdir(folder) if not name.startswith("lock.")) if folder.exists() else []
+    return sorted(name for name in os.listdir(folder) if name.endswith((".ring", ".new"))) if folder.exists() else []

@@ -265,7 +265,8 @@ static void an_impossible_value_is_named_with_what_would_do(void **state)
         "run_id, "
         "parent_run_id, seq, mark, dropped.count, dropped.reason, dropped.level, request_id, trace_id, "
         "span_id, "
-        "endpoint, user, exception.type, exception.message, exception.code, exception.fingerprint, pid, tid, "
+        "endpoint, user, exception.type, exception.message, exception.code, exception.fingerprint, "
+        "exception.traceback, pid, tid, "
         "truncated or copy would do");
     assert_refused("inputs:\n  - paths: a\n    keys: { level: { from: s, map: { \"9-1\": ERROR } } }\n",
                    ERR_CFG_004,

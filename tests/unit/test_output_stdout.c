@@ -251,6 +251,44 @@ static void test_the_position_follows_whole_lines_that_the_kernel_took(void **st
     close(ends[1]);
 }
 
+/* An event of several lines: a position within it would let the next run begin in its middle. */
+static void test_the_position_never_stands_within_an_event_of_several_lines(void **state)
+{
+    (void)state;
+    enum { EVENT = 3000, EVENTS = 1000 };
+    struct source source = {.position = {0}};
+    struct event event = {.level = LEVEL_ERROR};
+    _cleanup_free_ char *text = calloc(EVENTS, EVENT);
+    for (size_t i = 0; i < (size_t)EVENTS * EVENT; i++)
+        text[i] = i % 30 == 29 ? '\n' : 'x';
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    take_stdout(ends[1]);
+    struct output *output = open_stdout(&source, 0);
+    for (uint64_t i = 0; i < EVENTS; i++) {
+        struct output_record record = {
+            slice_from(text + i * EVENT, EVENT), &event, &source, i * EVENT, (i + 1) * EVENT, true, 1};
+        if (output_send(output, &record, NULL) != OUTPUT_TAKEN)
+            break;
+    }
+    output_settle(output, NULL);
+    char taken[777];
+    uint64_t moves = 0, before = 0;
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(read(ends[0], taken, sizeof(taken)), sizeof(taken));
+        output_pump(output, 0, NULL);
+        uint64_t position = output_acknowledged(output, &source);
+        assert_int_equal(position % EVENT, 0);
+        moves += position != before;
+        before = position;
+    }
+    output_close(output);
+    give_stdout_back();
+    assert_true(moves > 10);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void test_without_a_reader_the_output_dies_and_says_so_once(void **state)
 {
     (void)state;
@@ -358,6 +396,7 @@ int main(void)
         cmocka_unit_test(test_a_slow_reader_of_a_pipe_gets_every_byte_once),
         cmocka_unit_test(test_a_slow_reader_of_a_socket_gets_every_byte_once),
         cmocka_unit_test(test_the_position_follows_whole_lines_that_the_kernel_took),
+        cmocka_unit_test(test_the_position_never_stands_within_an_event_of_several_lines),
         cmocka_unit_test(test_without_a_reader_the_output_dies_and_says_so_once),
         cmocka_unit_test(test_a_full_disk_holds_the_output_until_there_is_space),
         cmocka_unit_test(test_sources_that_come_and_go_keep_their_own_positions),

@@ -68,6 +68,7 @@ static const char *const key_names[EVENT_KEY_COUNT] = {
     [EVENT_EXCEPTION_MESSAGE] = "exception.message",
     [EVENT_EXCEPTION_CODE] = "exception.code",
     [EVENT_EXCEPTION_FINGERPRINT] = "exception.fingerprint",
+    [EVENT_EXCEPTION_TRACEBACK] = "(other programs' only)",
     [EVENT_PID] = "pid",
     [EVENT_TID] = "tid",
     [EVENT_TRUNCATED] = "truncated",
@@ -264,7 +265,7 @@ static bool model_value(struct model *m, int depth, struct value *ret_value)
         good = model_number(m);
     }
     int quote = kind == VALUE_STRING;
-    *ret_value = (struct value){from + quote, (uint32_t)(m->at - from - 2 * quote), (uint8_t)kind, false};
+    *ret_value = (struct value){from + quote, (uint32_t)(m->at - from - 2 * quote), (uint16_t)kind, false};
     return good;
 }
 
@@ -667,10 +668,10 @@ static void shapes_are_bounded_and_in_time_give_way_to_new_ones(void **state)
     struct scanner *taught = scanner_with(&(struct scan_config){.format = "liblog"});
     struct scanner *untaught = scanner_with(&(struct scan_config){.format = "liblog"});
     char text[SHAPE_LINE_SIZE_MAX];
-    static const char first[] = "{\"k0\":{\"key_0\":0},\"level\":\"INFO\"}";
+    static const char first[] = "{\"k0\":1,\"key_0\":0,\"level\":\"INFO\"}";
     int most = 0;
     for (int i = 0; i < 2 * SCAN_SHAPE_MISSES_MAX; i++) {
-        int size = snprintf(text, sizeof(text), "{\"k%d\":{\"key_%d\":%d},\"level\":\"INFO\"}", i % 40, i, i);
+        int size = snprintf(text, sizeof(text), "{\"k%d\":1,\"key_%d\":%d,\"level\":\"INFO\"}", i % 40, i, i);
         assert_judged_alike(taught, untaught, text, (size_t)size);
         most = taught->shapes.count > most ? taught->shapes.count : most;
         assert_true(i > 0 || knows_shape(taught, first));

@@ -35,10 +35,14 @@ static void evidence_survives_the_way_through_the_database(void **state)
     assert_true(source_hash_equal(&after.marker, &before.marker));
     source_evidence_to_text(again, &after);
     assert_string_equal(again, text);
+    assert_int_equal(before.start.size, 0);
+    assert_true(source_renew_beginning(&before, text, 100 + before.head.size));
     before.gone_ns = INT64_MAX;
     source_evidence_to_text(text, &before);
     assert_int_equal(source_evidence_from_text(text, &after), 0);
     assert_true(after.gone_ns == INT64_MAX);
+    assert_int_equal(after.start.size, SOURCE_START_BYTES);
+    assert_true(source_hash_equal(&after.start, &before.start));
 }
 
 static void text_that_is_no_evidence_is_refused_and_leaves_the_result_alone(void **state)

@@ -229,6 +229,26 @@ static void a_clock_that_was_far_ahead_spoils_no_later_window(void **state)
     expect_all_true();
 }
 
+/* Errors come so fast that seconds of types are overwritten: those of the time ahead first, then real ones.
+ */
+static void a_clock_that_was_far_ahead_hides_no_loss(void **state)
+{
+    (void)state;
+    int64_t now = 0;
+    for (int i = 0; i < 60000; i++) {
+        bool ahead = i < 10000;
+        now = start_ns + (int64_t)i * second_ns / 50 + (ahead ? INT64_C(900000000) * second_ns : 0);
+        count_one(now, LL_LEVEL_ERROR, i % 200);
+        if (i % 50 == 49)
+            commit();
+    }
+    const ll_stats *stats = ask(now, 900);
+    struct truth truth = truth_between(stats->from_ns, now);
+    expect_true(stats, &truth, true);
+    assert_true(stats->types_from_ns == stats->from_ns);
+    expect_all_true();
+}
+
 static void times_that_no_calendar_has_are_counted_too(void **state)
 {
     (void)state;
@@ -360,7 +380,7 @@ static void more_types_are_within_their_stated_error_and_the_frequent_ones_are_t
     for (int i = 0; i < 60000; i++) {
         bool frequent = chance_below(&chance, 10) < 7;
         int type = frequent ? (int)chance_below(&chance, 20) : 20 + (int)chance_below(&chance, 280);
-        count_one(start_ns + i * 1000000, LL_LEVEL_ERROR, type);
+        count_one(start_ns + (int64_t)i * 1000000, LL_LEVEL_ERROR, type);
         if (i % 77 == 0)
             commit();
     }
@@ -380,6 +400,43 @@ static void more_types_are_within_their_stated_error_and_the_frequent_ones_are_t
     assert_int_equal(sum, 60000);
     for (int i = 0; i < 20; i++)
         assert_true(count_of(stats, i) >= truth.type[i]);
+}
+
+/* A type that takes another's row takes its name only with the block. */
+static void a_type_keeps_its_name_when_the_block_that_replaced_it_did_not_come_to_be(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 256; i++)
+        count_one(start_ns, LL_LEVEL_ERROR, i);
+    commit();
+    uint64_t seq = t.seq;
+    for (int i = 256; i < 290; i++)
+        count_one(start_ns, LL_LEVEL_ERROR, i);
+    stats_stage(&t.stats, t.seq, start_ns);
+    die_and_begin_again(seq);
+    t.count = t.held;
+    expect_all_true();
+    assert_int_equal(ask(INT64_MAX, 0)->types_exact, 1);
+}
+
+static void a_window_tells_of_types_that_gave_way_as_others(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 300 * 5; i++) {
+        count_one(start_ns + i * (second_ns / 10), LL_LEVEL_ERROR, i % 300);
+        if (i % 50 == 49)
+            commit();
+    }
+    const uint32_t windows[] = {20, 200, 4000};
+    for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++) {
+        const ll_stats *stats = ask(start_ns + 150 * second_ns, windows[i]);
+        uint64_t typed = stats->other_types_errors;
+        for (uint32_t k = 0; k < stats->type_count; k++)
+            typed += stats->types[k].count;
+        assert_int_equal(typed, stats->total_errors);
+        assert_int_equal(stats->untyped_errors, 0);
+        assert_true(windows[i] == 20 || stats->other_types_errors > 0);
+    }
 }
 
 /* --- names and texts ------------------------------------------------------------------------------------ */
@@ -564,6 +621,7 @@ int main(void)
         with_truth(an_hour_is_kept_in_seconds_and_a_day_in_minutes),
         with_truth(the_same_second_counts_on_after_the_clock_was_set_back),
         with_truth(a_clock_that_was_far_ahead_spoils_no_later_window),
+        with_truth(a_clock_that_was_far_ahead_hides_no_loss),
         with_truth(times_that_no_calendar_has_are_counted_too),
         with_truth(windows_of_very_many_types_are_told_in_minutes_or_say_from_when_types_are_whole),
         with_truth(a_block_that_was_staged_and_not_committed_is_not_counted_after_a_death),
@@ -571,6 +629,8 @@ int main(void)
         with_truth(whatever_happens_the_numbers_are_those_of_the_records_committed),
         with_truth(up_to_256_types_are_exact),
         with_truth(more_types_are_within_their_stated_error_and_the_frequent_ones_are_there),
+        with_truth(a_type_keeps_its_name_when_the_block_that_replaced_it_did_not_come_to_be),
+        with_truth(a_window_tells_of_types_that_gave_way_as_others),
         with_truth(names_are_kept_as_a_reader_of_the_log_gets_them),
         with_truth(the_latest_128_errors_are_there_newest_first_however_blocks_were_cut),
         with_truth(errors_of_a_block_that_did_not_come_to_be_are_not_among_the_latest),

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "tail_shop.h"
 
+#include "shipper/tail_file.h"
+
 #include <poll.h>
 #include <sys/resource.h>
 
@@ -240,6 +242,138 @@ static void copytruncate_while_stopped_loses_and_repeats_nothing(void **state)
 {
     (void)state;
     check_copytruncate_all(true);
+}
+
+/* The program wrote, and was read, between the copy and the truncation: those lines are in no file any more.
+ */
+static void check_outrun(bool packed)
+{
+    char *lines = make_lines("o", 0, 60), *more = make_lines("more", 60, 20), *want;
+
+    write_file("app.log", lines);
+    start();
+    turn();
+    copy_file("app.log", "app.log.1");
+    append_file("app.log", more);
+    turn();
+    write_file("app.log", "");
+    if (packed)
+        pack_file("app.log.1", "app.log.1.gz");
+    append_file("app.log", "new\n");
+    for (int i = 0; i < 8; i++) {
+        pass_time(2);
+        turn();
+    }
+    assert_true(asprintf(&want, "%s%snew\n", lines, more) > 0);
+    assert_got(want);
+    assert_int_equal(shop.lost_bytes, 0);
+    restart();
+    pass_time(2);
+    turn();
+    assert_got(want);
+    free(want);
+    free(more);
+    free(lines);
+}
+
+static void a_copy_that_was_outrun_is_not_read_again(void **state)
+{
+    (void)state;
+    check_outrun(false);
+    begin_anew();
+    check_outrun(true);
+}
+
+/* Logs that begin with the same kilobyte: what turns up when one was truncated is no copy of it only for
+ * that. */
+static void another_log_with_an_equal_beginning_is_no_copy(void **state)
+{
+    char *head = make_lines("head", 0, 40), *old, *other, *want;
+
+    (void)state;
+    assert_true(asprintf(&old, "%sold 1\nold 2\nold 3\n", head) > 0);
+    assert_true(asprintf(&other, "%sother\nmore of the other, which is longer\n", head) > 0);
+    write_file("app.log", old);
+    start();
+    turn();
+    write_file("app.log.1", other);
+    make_old("app.log.1", 60);
+    write_file("app.log", "new\n");
+    for (int i = 0; i < 4; i++) {
+        pass_time(2);
+        turn();
+    }
+    assert_true(asprintf(&want, "%s%snew\n", old, other) > 0);
+    assert_got(want);
+    free(want);
+    free(other);
+    free(old);
+    free(head);
+}
+
+static void a_copy_met_together_with_its_original_is_not_read(void **state)
+{
+    char *lines = make_lines("both", 0, 50), *want;
+
+    (void)state;
+    start();
+    turn();
+    write_file("app.log", lines);
+    copy_file("app.log", "app.log.1");
+    make_old("app.log.1", 60);
+    pass_time(11);
+    turn();
+    append_file("app.log", "more\n");
+    write_file("app.log", "new\n");
+    for (int i = 0; i < 4; i++) {
+        pass_time(2);
+        turn();
+    }
+    assert_true(asprintf(&want, "%snew\n", lines) > 0);
+    assert_got(want);
+    free(want);
+    free(lines);
+}
+
+/* Of the lines that follow, only those that the statistics have read are the output's as well. */
+static void an_output_that_lags_gets_no_bytes_that_were_written_over(void **state)
+{
+    char *lines = make_lines("lag", 0, 50), memory[100];
+    enum source_end end;
+    size_t size;
+
+    (void)state;
+    write_file("app.log", lines);
+    start();
+    turn();
+    struct source *source = tail_next(shop.tail, NULL);
+    assert_int_equal(source_read(source, 0, memory, sizeof(memory), &size, &end, NULL), 0);
+    assert_int_equal(size, sizeof(memory));
+    char *other = make_lines("other", 0, 100);
+    write_file("app.log", other);
+    assert_int_equal(source_read(source, 0, memory, sizeof(memory), &size, &end, NULL), 0);
+    assert_int_equal(size, 0);
+    assert_int_equal(end, SOURCE_WAIT);
+    free(other);
+    free(lines);
+}
+
+static void a_file_written_anew_before_its_first_byte_was_read_is_a_new_source(void **state)
+{
+    char *lines = make_lines("old", 0, 50), *anew = make_lines("new", 0, 100);
+
+    (void)state;
+    write_file("app.log", lines);
+    start();
+    look();
+    write_file("app.log", anew);
+    turn();
+    turn();
+    assert_got(anew);
+    assert_int_equal(shop.lost_bytes, strlen(lines));
+    assert_int_equal(shop.known_count, 2);
+    free(anew);
+    free(lines);
 }
 
 static void what_a_truncation_took_unread_is_counted(void **state)
@@ -512,6 +646,16 @@ static void a_damaged_file_gives_what_can_be_read_and_is_told_once(void **state)
     check_damaged("app.log.1.zst");
 }
 
+static int stream_count(void)
+{
+    struct source *source = NULL;
+    int count = 0;
+
+    while ((source = tail_next(shop.tail, source)) != NULL)
+        count += source->file->unzip != NULL;
+    return count;
+}
+
 /* More compressed files at a time than there are streams: each is read whole, once. */
 static void many_compressed_files_share_a_few_streams(void **state)
 {
@@ -536,6 +680,7 @@ static void many_compressed_files_share_a_few_streams(void **state)
                 source_read(source, source->position[LANE_STATS], piece, sizeof(piece), &size, &end, NULL),
                 0);
             take_lines(source, piece, size, end == SOURCE_FINISHED);
+            assert_true(stream_count() <= POOL_UNZIPS_MAX);
         }
     }
     size_t total = 0;
@@ -575,6 +720,31 @@ static void a_live_file_behind_a_link_is_followed_and_heard(void **state)
     turn();
     turn();
     assert_got("one\ntwo\nlate\nthree\nfour\n");
+    assert_int_equal(shop.lost_bytes, 0);
+}
+
+/* The link stays as it is: so it is with the logs of containers. */
+static void a_rotation_where_a_link_leads_is_heard(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir("data", 0755), 0);
+    write_file("data/0.log", "one\n");
+    assert_int_equal(symlink("data/0.log", "app.log"), 0);
+    start();
+    turn();
+    turn();
+    struct pollfd poll_fd = {.fd = tail_watch_fd(shop.tail), .events = POLLIN};
+    assert_int_equal(poll(&poll_fd, 1, 0), 0);
+    append_file("data/0.log", "two\n");
+    assert_int_equal(rename("data/0.log", "data/0.log.1"), 0);
+    assert_int_equal(poll(&poll_fd, 1, 1000), 1);
+    turn(); /* there is no new one yet */
+    write_file("data/0.log", "three\n");
+    for (int i = 0; i < 8; i++) {
+        pass_time(1);
+        turn();
+    }
+    assert_got("one\ntwo\nthree\n");
     assert_int_equal(shop.lost_bytes, 0);
 }
 
@@ -681,6 +851,70 @@ static void bytes_that_a_power_cut_took_back_are_counted_and_reading_goes_on(voi
     assert_int_equal(shop.known_count, 1);
     free(want);
     free(lines);
+}
+
+static void check_old_folder(const char *folder)
+{
+    char *lines = make_lines("dir", 0, 50), old[64], pattern[64];
+
+    snprintf(old, sizeof(old), "%s/app.log.1", folder);
+    snprintf(pattern, sizeof(pattern), "%s/*.log", folder);
+    shop.input.paths[1] = pattern;
+    shop.input.path_count = 2;
+    write_file("app.log", lines);
+    start();
+    turn();
+    append_file("app.log", "unread\n");
+    int writer = open("app.log", O_WRONLY | O_APPEND);
+    if (rename("app.log", old) < 0) { /* another file system: what mv and logrotate do */
+        copy_file("app.log", old);
+        unlink("app.log");
+    }
+    write_file("app.log", "new\n");
+    look();
+    drain();
+    assert_int_equal(write(writer, "late\n", 5), 5); /* the program had not opened the new one yet */
+    close(writer);
+    for (int i = 0; i < 6; i++) {
+        pass_time(2);
+        turn();
+    }
+    restart();
+    for (int i = 0; i < 4; i++) {
+        pass_time(2);
+        turn();
+    }
+    assert_int_equal(shop.got_size, strlen(lines) + strlen("unread\nlate\nnew\n"));
+    assert_memory_equal(shop.got, lines,
+                        strlen(lines)); /* nothing is promised of the order between folders */
+    assert_non_null(strstr(shop.got, "unread\n"));
+    assert_non_null(strstr(shop.got, "late\n"));
+    assert_non_null(strstr(shop.got, "new\n"));
+    assert_int_equal(shop.lost_bytes, 0);
+    shop.input.path_count = 1;
+    free(lines);
+}
+
+static void a_log_rotated_into_another_folder_goes_on_there(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir("old", 0755), 0);
+    check_old_folder("old");
+}
+
+static void a_log_rotated_onto_another_file_system_goes_on_there(void **state)
+{
+    char folder[] = "/dev/shm/test-tail-XXXXXX", path[64];
+    struct stat here, there;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    assert_true(stat(".", &here) == 0 && stat(folder, &there) == 0);
+    assert_true(here.st_dev != there.st_dev);
+    check_old_folder(folder);
+    snprintf(path, sizeof(path), "%s/app.log.1", folder);
+    unlink(path);
+    assert_int_equal(rmdir(folder), 0);
 }
 
 static void a_file_moved_to_another_name_or_file_system_goes_on(void **state)
@@ -988,6 +1222,11 @@ int main(void)
         IN_SHOP(the_live_file_waits_for_its_older_brothers),
         IN_SHOP(copytruncate_to_any_size_loses_and_repeats_nothing),
         IN_SHOP(copytruncate_while_stopped_loses_and_repeats_nothing),
+        IN_SHOP(a_copy_that_was_outrun_is_not_read_again),
+        IN_SHOP(another_log_with_an_equal_beginning_is_no_copy),
+        IN_SHOP(a_copy_met_together_with_its_original_is_not_read),
+        IN_SHOP(an_output_that_lags_gets_no_bytes_that_were_written_over),
+        IN_SHOP(a_file_written_anew_before_its_first_byte_was_read_is_a_new_source),
         IN_SHOP(what_a_truncation_took_unread_is_counted),
         IN_SHOP(a_file_written_over_between_the_look_and_the_read_is_not_taken_for_the_rest),
         IN_SHOP(a_copy_on_its_way_is_left_alone_until_it_is_done),
@@ -1000,11 +1239,14 @@ int main(void)
         IN_SHOP(many_compressed_files_share_a_few_streams),
         IN_SHOP(a_damaged_file_gives_what_can_be_read_and_is_told_once),
         IN_SHOP(a_live_file_behind_a_link_is_followed_and_heard),
+        IN_SHOP(a_rotation_where_a_link_leads_is_heard),
         IN_SHOP(a_reused_inode_is_a_new_source),
         IN_SHOP(evidence_reaches_back_over_a_restart),
         IN_SHOP(equal_heads_are_kept_apart),
         IN_SHOP(another_device_number_after_a_reboot_changes_nothing),
         IN_SHOP(bytes_that_a_power_cut_took_back_are_counted_and_reading_goes_on),
+        IN_SHOP(a_log_rotated_into_another_folder_goes_on_there),
+        IN_SHOP(a_log_rotated_onto_another_file_system_goes_on_there),
         IN_SHOP(a_file_moved_to_another_name_or_file_system_goes_on),
         IN_SHOP(a_file_deleted_unread_is_read_to_its_end),
         IN_SHOP(what_was_deleted_while_stopped_is_counted_once),

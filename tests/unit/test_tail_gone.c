@@ -172,6 +172,36 @@ static void what_a_truncation_took_from_an_output_is_counted(void **state)
     assert_int_equal(shop.lost_bytes, 4);
 }
 
+static void a_compressed_file_is_held_for_an_output_that_lags(void **state)
+{
+    char *lines = make_lines("held", 0, 300), *piece = malloc(1 << 16);
+    enum source_end end;
+    size_t size;
+
+    (void)state;
+    shop.lane_count = 2;
+    write_packed("app.log.1.gz", lines);
+    make_old("app.log.1.gz", 100);
+    write_file("app.log", "live\n");
+    start();
+    look();
+    start_output(0);
+    drain();
+    commit();
+    unlink("app.log.1.gz");
+    pass_time(15);
+    look();
+    look();
+    struct source *source = source_at("app.log.1.gz");
+    assert_int_equal(source_read(source, 0, piece, 1 << 16, &size, &end, NULL), 0);
+    assert_int_equal(size, strlen(lines));
+    assert_memory_equal(piece, lines, size);
+    commit();
+    assert_int_equal(shop.lost_bytes, 0);
+    free(piece);
+    free(lines);
+}
+
 /* ---- evidence ---- */
 
 static const struct source_record *record_at(const char *path)
@@ -312,6 +342,7 @@ int main(void)
         IN_SHOP(what_an_output_had_not_read_is_counted_from_the_one_furthest_behind),
         IN_SHOP(what_an_output_lost_while_nobody_ran_is_counted_once),
         IN_SHOP(what_a_truncation_took_from_an_output_is_counted),
+        IN_SHOP(a_compressed_file_is_held_for_an_output_that_lags),
         IN_SHOP(a_file_that_is_gone_is_noted_and_its_copy_is_known),
         IN_SHOP(a_file_that_comes_back_as_it_was_is_not_gone),
         IN_SHOP(beyond_the_bound_the_oldest_evidence_goes),

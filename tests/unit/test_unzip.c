@@ -134,6 +134,8 @@ static void a_half_written_file_gives_what_is_there_and_goes_on_when_it_grows(vo
         assert_int_equal(read_all(unzip, 1 << 16, out, &done), UNZIP_CUT);
         assert_true(done > 0 && done < made_size);
         assert_int_equal(unzip_compressed_offset(unzip), size / 2);
+        for (int look = 0; look < 100; look++) /* nothing has come yet: that is no mistake */
+            assert_int_equal(read_all(unzip, 1 << 16, out + done, &got), UNZIP_CUT);
         put_bytes("half", O_APPEND, packed + size / 2, size - size / 2);
         assert_int_equal(read_all(unzip, 1 << 16, out + done, &got), UNZIP_END);
         assert_int_equal(done + got, made_size);
@@ -169,6 +171,36 @@ static void every_cut_and_every_flipped_byte_is_noticed(void **state)
             enum unzip_state seen = read_all(unzip, 1 << 16, out, &got);
             assert_true(seen == UNZIP_CUT || (seen == UNZIP_DAMAGED && !cut));
             unzip_free(unzip);
+            close(fd);
+        }
+        unlink("whole");
+    }
+    free(made);
+}
+
+/* Positions hang on it: another reader of the file must come to the same end. */
+static void how_far_a_damaged_file_can_be_read_does_not_hang_on_the_piece(void **state)
+{
+    static char packed[1 << 20], out[1 << 22];
+
+    (void)state;
+    make(20000);
+    FOR_EACH_WAY(way)
+    {
+        way->append("whole", made, made_size);
+        size_t size = read_whole("whole", packed, sizeof(packed)), first, got;
+        for (size_t at = size / 10; at < size; at += size / 10) {
+            packed[at] ^= 0x55;
+            put_bytes("bad", O_TRUNC, packed, size);
+            packed[at] ^= 0x55;
+            int fd = open("bad", O_RDONLY);
+            for (size_t piece = 1 << 22; piece > 100; piece /= 7) {
+                struct unzip *unzip = open_unzip(fd);
+                read_all(unzip, piece, out, &got);
+                first = piece == 1 << 22 ? got : first;
+                assert_int_equal(got, first);
+                unzip_free(unzip);
+            }
             close(fd);
         }
         unlink("whole");
@@ -286,6 +318,7 @@ int main(void)
         IN_FOLDER(frames_to_be_skipped_are_skipped),
         IN_FOLDER(a_half_written_file_gives_what_is_there_and_goes_on_when_it_grows),
         IN_FOLDER(every_cut_and_every_flipped_byte_is_noticed),
+        IN_FOLDER(how_far_a_damaged_file_can_be_read_does_not_hang_on_the_piece),
         IN_FOLDER(any_place_can_be_gone_to_forwards_and_backwards),
         IN_FOLDER(a_bomb_ends_early),
         IN_FOLDER(a_window_above_the_limit_is_refused_and_the_limit_itself_is_not),

@@ -3,6 +3,7 @@
 
 #include "shipper/watch.h"
 
+#include <errno.h>
 #include <poll.h>
 
 /* What was heard, as text: "names:FOLDER/NAME written:FOLDER/NAME …". */
@@ -73,7 +74,7 @@ static void a_folder_that_is_not_there_or_goes_away_makes_the_watch_incomplete(v
     struct watch *watch = watch_new();
 
     (void)state;
-    assert_int_equal(watch_folder(watch, "later"), -1);
+    assert_int_equal(watch_folder(watch, "later"), -ENOENT);
     assert_false(watch_is_complete(watch));
     assert_int_equal(mkdir("later", 0755), 0);
     assert_int_equal(watch_folder(watch, "later"), 1);
@@ -123,7 +124,7 @@ static void without_inotify_everything_says_no(void **state)
 {
     (void)state;
     assert_int_equal(watch_fd(NULL), -1);
-    assert_int_equal(watch_folder(NULL, "."), -1);
+    assert_int_equal(watch_folder(NULL, "."), -ENOSYS);
     assert_int_equal(watch_file(NULL, 0), -1);
     assert_false(watch_is_complete(NULL));
     assert_int_equal(watch_take(NULL, hear, NULL), 0);

@@ -44,7 +44,7 @@ static void a_record_counts_in_the_window_of_its_own_time(void **state)
     } cases[] = {{0, 0}, {9999999999, 0},     {10000000000, 10}, {-1, -10},
                  {5, 0}, {-10000000000, -10}, {10000000001, 10}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct window_cell *cell;
+        struct window_cell *cell = NULL;
         assert_int_equal(window_table_take(&windows, &series, index, cases[i].time_ns, &cell), 0);
         assert_int_equal(cell->start, cases[i].start);
         cell->count++;
