@@ -179,9 +179,10 @@ static bool write_shared(const struct caller *caller, ll_site *site, struct fram
     return true;
 }
 
-/* Any call: a thread's first, a site's first, with keys of its own, in a handler, with a full ring. */
-CALLER_ON_STACK static __attribute__((noinline)) void
-write_any(ll_site *site, unsigned flags, const char *message, const ll_field *fields, size_t count)
+/* Any call: a thread's first, a site's first, with keys of its own, in a handler, with a full ring. `mine`
+ * lies in ll_write_at's frame: where one that a handler jumped out of is found by its place. */
+static __attribute__((noinline)) void write_any(struct caller_call *mine, ll_site *site, unsigned flags,
+                                                const char *message, const ll_field *fields, size_t count)
 {
     struct frame_call call = {.message = message, .fields = fields, .count = count, .ticks = ticks_stamp()};
     struct caller *caller = caller_mine();
@@ -189,8 +190,7 @@ write_any(ll_site *site, unsigned flags, const char *message, const ll_field *fi
         instance_count_dropped(site);
         return;
     }
-    struct caller_call mine;
-    uint32_t depth = caller_enter(caller, &mine);
+    uint32_t depth = caller_enter(caller, mine);
     struct instance *instance = caller_instance(caller);
     bool on = instance && instance_site_is_on(site);
     if (on && depth < RING_FILE_DEPTHS)
@@ -199,7 +199,7 @@ write_any(ll_site *site, unsigned flags, const char *message, const ll_field *fi
         instance_count_dropped(site);
     else if (!instance && !caller->has_no_rings && !instance_was_opened())
         early_write(caller, site, &call);
-    caller_leave(caller, &mine, depth);
+    caller_leave(caller, mine, depth);
     if (!instance && depth == 0)
         instance_hold_at_exit();
 }
@@ -234,7 +234,7 @@ CALLER_ON_STACK void ll_write_at(ll_site *site, unsigned flags, const char *mess
         caller_leave_outermost(caller);
     }
     if (__builtin_expect(!written, 0))
-        write_any(site, flags, message, fields, count);
+        write_any(&mine, site, flags, message, fields, count);
 }
 
 void ll_write(ll_site *site, const char *message, const ll_field *fields, size_t count)

@@ -15,4 +15,4 @@ from e2e.test_life import signals  # noqa: E402 - the path comes first
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         told = signals(Path(sys.argv[1]), Path(folder) / "app.log", Path(folder) / "settled.json", 2_000_000, 20)
-        print(f"2000000 records, {told['handler']} by the handler, 200 by 20 children: all there, once")
+        print(f"{told['main']} records, {told['handler']} by the handler, 200 by 20 children: all there, once")

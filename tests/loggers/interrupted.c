@@ -3,7 +3,8 @@
  *
  *     interrupted RECORDS PERIOD_US CHILDREN SETTLED
  *
- * Writes to the file SETTLED how often the handler has logged. The log is set up by LOG_*.
+ * Goes on until the main thread has logged RECORDS and the handler 200. Writes to the file SETTLED how many
+ * each has logged. The log is set up by LOG_*.
  */
 #define _GNU_SOURCE
 #include <liblog/liblog.h>
@@ -15,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CHILD_RECORDS = 10 };
+enum { CHILD_RECORDS = 10, HANDLED_MIN = 200 };
 
 static volatile sig_atomic_t handled;
 
@@ -55,13 +56,13 @@ static int wait_for_children(int count)
     return bad;
 }
 
-static int settle(const char *path)
+static int settle(const char *path, long own)
 {
     FILE *file = fopen(path, "we");
 
     if (!file)
         return 73;
-    fprintf(file, "{\"handler\": %d}\n", (int)handled);
+    fprintf(file, "{\"main\": %ld, \"handler\": %d}\n", own, (int)handled);
     return fclose(file) == 0 ? 0 : 74;
 }
 
@@ -78,17 +79,17 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", problem.text);
         return 78;
     }
-    long records = atol(argv[1]), children = atol(argv[3]);
+    long records = atol(argv[1]), children = atol(argv[3]), n;
     signal(SIGALRM, on_timer);
     every_us(atol(argv[2]));
-    for (long n = 0; n < records; n++) {
+    for (n = 0; n < records || handled < HANDLED_MIN; n++) {
         ll_info("main", ll_kv("n", n));
-        if (children > 0 && n % (records / children) == records / children / 2)
+        if (children > 0 && n < records && n % (records / children) == records / children / 2)
             fork_child();
     }
     every_us(0);
     if (wait_for_children((int)children) != 0)
         return 70;
     ll_close();
-    return settle(argv[4]);
+    return settle(argv[4], n);
 }

@@ -278,6 +278,7 @@ static void fork_in_handler(int number)
     is_armed = 0;
     pid_t child = fork();
     if (child == 0) {
+        is_armed = 1; /* it shall have no children */
         ll_info("child", ll_kv("i", 0));
         ll_info("child", ll_kv("i", 1));
         return; /* the call that was interrupted goes on in both */

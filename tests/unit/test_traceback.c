@@ -65,12 +65,15 @@ static void alone_it_is_a_field(void **state)
     free_lines(&lines);
 }
 
-__attribute__((noinline)) static int fail_deep_down(int depth)
+static int fail_deep_down(int depth);
+static int (*volatile deeper)(int) = fail_deep_down; /* else the compiler makes a loop of it */
+
+static int fail_deep_down(int depth)
 {
     if (depth == 0)
         ll_error("deep", ll_traceback());
     else
-        fail_deep_down(depth - 1);
+        deeper(depth - 1);
     return after++;
 }
 
