@@ -366,7 +366,7 @@ static struct finding examine(int fd, const struct folder *folder, struct sink *
 {
     struct ring_file file;
     struct finding finding = {.reason = "it is damaged"};
-    finding.error = ring_file_is_alive(fd, folder->boot_id, &finding.is_alive);
+    finding.error = ring_file_is_alive(fd, folder->boot_id, &finding.is_alive, &finding.reason);
     if (finding.error || finding.is_alive || is_gone(fd, &finding))
         return finding;
     finding.error = ring_file_load(&file, fd, &finding.reason);
