@@ -629,12 +629,15 @@ static bool contains(struct slice all, const char *text)
     return memmem(all.data, all.size, text, strlen(text)) != NULL;
 }
 
-bool record_may_be_of_run(struct slice bytes, const struct ring_identity *identity)
+bool record_may_be_of_run(struct slice bytes, bool is_all, const struct ring_identity *identity)
 {
     const struct line_layout *layout = layout_of(identity->layout);
-    size_t size = bytes.size < layout->beginning.size ? bytes.size : layout->beginning.size;
+    const char *newline = bytes.size ? memchr(bytes.data, '\n', bytes.size) : NULL;
+    struct slice line = slice_from(bytes.data, newline ? (size_t)(newline - bytes.data) : bytes.size);
+    size_t size = line.size < layout->beginning.size ? line.size : layout->beginning.size;
     char run[64];
     snprintf(run, sizeof run, "%.*s%s", (int)layout->run.size, layout->run.data, identity->run_id);
-    return bytes.size > 0 && memcmp(bytes.data, layout->beginning.data, size) == 0 &&
-           (contains(bytes, run) || !memchr(bytes.data, '\n', bytes.size));
+    if (line.size == 0 || memcmp(line.data, layout->beginning.data, size) != 0)
+        return false;
+    return contains(line, run) || (!newline && is_all);
 }

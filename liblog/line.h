@@ -100,9 +100,9 @@ bool record_encode_mark(struct bytes *out, const struct record_run *run, const s
 /* The errors file's version of a line that stands in another buffer (with its newline). */
 bool record_copy(struct bytes *out, const struct record_run *run, struct slice line);
 
-/* Whether bytes at which a block should begin are a line of that run; or, when they are too few to tell,
+/* Whether the line that begins at `bytes` is one of that run; or, when it is torn and all that there is,
  * could be. */
-bool record_may_be_of_run(struct slice bytes, const struct ring_identity *identity);
+bool record_may_be_of_run(struct slice bytes, bool is_all, const struct ring_identity *identity);
 
 const char *record_level_name(unsigned level);
 

@@ -93,19 +93,46 @@ static int open_target(const char *log_path, const struct ring_target *target)
     return found >= 0 || os_is_short(-found) ? found : open_rotated(real ? real : log_path, target);
 }
 
-enum { LINE_LOOK_BYTES = 16384 };
+enum { LINE_LOOK_BYTES = RECORD_BYTES_MAX }; /* a run's id may stand at the end of a line */
 
 /*
- * Whether what stands at the offset is a line of this run (or, when it is too short to tell, could be its
- * beginning): what a ring file says of another file is not believed without it.
+ * Whether what stands at the offset is a line of this run, or a torn one at the file's end that is too short
+ * to tell: what a ring file says of another file, its lengths included, is not believed without it.
  */
-static bool is_line_of_run(int fd, uint64_t offset, uint64_t end, const struct ring_identity *identity)
+static bool is_line_of_run(int fd, uint64_t offset, const struct ring_identity *identity)
 {
     char text[LINE_LOOK_BYTES];
     ssize_t n = os_read_at(fd, text, sizeof text, offset);
-    size_t size = n > 0 ? (size_t)n : 0;
-    return record_may_be_of_run(slice_from(text, size > end - offset ? (size_t)(end - offset) : size),
-                                identity);
+    struct slice there = slice_from(text, n > 0 ? (size_t)n : 0);
+    return record_may_be_of_run(there, there.size < sizeof text, identity);
+}
+
+/* Behind the line at the offset; 0 when the file ends before. */
+static uint64_t line_end(int fd, uint64_t offset)
+{
+    char text[LINE_LOOK_BYTES];
+    for (ssize_t n; (n = pread(fd, text, sizeof text, (off_t)offset)) > 0; offset += (uint64_t)n) {
+        const char *newline = memchr(text, '\n', (size_t)n);
+        if (newline)
+            return offset + (uint64_t)(newline - text) + 1;
+    }
+    return 0;
+}
+
+/* Whether from the offset on there is nothing of anybody else: only that may be cut off. */
+static bool ends_with_run(int fd, uint64_t offset, const struct ring_identity *identity)
+{
+    struct stat st;
+    if (fstat(fd, &st))
+        return false;
+    do {
+        if (offset >= (uint64_t)st.st_size)
+            break;
+        if (!is_line_of_run(fd, offset, identity))
+            return false;
+        offset = line_end(fd, offset);
+    } while (offset);
+    return true;
 }
 
 enum block_state { BLOCK_WHOLE, BLOCK_MISSING, BLOCK_FRAGMENT };
@@ -118,7 +145,7 @@ static enum block_state block_state(int fd, const struct ring_target *target,
     if (fd < 0 || os_status(fd, &st) || (uint64_t)st.st_size <= target->offset)
         return BLOCK_MISSING;
     uint64_t end = target->offset + target->length;
-    if (!is_line_of_run(fd, target->offset, end, identity))
+    if (!is_line_of_run(fd, target->offset, identity))
         return BLOCK_MISSING;
     if ((uint64_t)st.st_size < end)
         return BLOCK_FRAGMENT;
@@ -212,9 +239,9 @@ static enum block_state state_of(int fd, const struct ring_target *target,
     return *ret_there ? BLOCK_FRAGMENT : BLOCK_MISSING;
 }
 
-static void take_back_copies(const struct pending *p)
+static void take_back_copies(const struct pending *p, const struct ring_identity *identity)
 {
-    if (p->errors_fd >= 0)
+    if (p->errors_fd >= 0 && ends_with_run(p->errors_fd, p->note.target[1].offset, identity))
         cut_at(p->errors_fd, p->note.target[1].offset);
 }
 
@@ -241,9 +268,9 @@ static int settle(struct drain *drain, struct pending *p, const struct ring_iden
     } else if (state == BLOCK_FRAGMENT && made && there) {
         complete(drain, p, there);
     } else {
-        if (state == BLOCK_FRAGMENT)
+        if (state == BLOCK_FRAGMENT && ends_with_run(p->log_fd, p->note.target[0].offset, identity))
             cut_at(p->log_fd, p->note.target[0].offset);
-        take_back_copies(p);
+        take_back_copies(p, identity);
     }
     return LL_OK;
 }

@@ -468,7 +468,7 @@ int os_robust_map(struct os_robust *robust, const int fds[static OS_ROBUST_WORDS
     int error = os_reserve(2 * OS_ROBUST_WORDS * robust->page, &robust->region);
     for (int i = 0; i < OS_ROBUST_WORDS && !error; i++)
         if (fds[i] >= 0)
-            error = map_at(os_robust_page(robust, i), fds[i], offsets[i], robust->page, robust->page);
+            error = map_at(os_robust_page(robust, i), fds[i], offsets[i], robust->page);
     if (error)
         os_robust_unmap(robust);
     return error;
