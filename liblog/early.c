@@ -133,7 +133,8 @@ static void move_all(struct early *shared, struct ring_producer *producer, const
         if (is_on(frame, levels))
             move(frame, producer);
     for (int level = 0; level < RING_LEVELS; level++)
-        producer->ring.control->dropped[level] += shared->control.dropped[level];
+        __atomic_fetch_add(&producer->ring.control->dropped[level], shared->control.dropped[level],
+                           __ATOMIC_RELAXED);
     memset(&shared->control, 0, sizeof shared->control);
 }
 

@@ -173,9 +173,10 @@ static bool write_shared(const struct caller *caller, ll_site *site, struct fram
     call->ticks = ticks_stamp();
     if (frame_pack(producer, call, &needed) != 0)
         pack_into_full(instance, producer, call, needed, may_wait);
+    bool is_urgent = site->level >= LL_LEVEL_ERROR || ring_producer_is_half_full(producer);
     pthread_mutex_unlock(&instance->common.mutex);
     quiet_end(&before);
-    writer_poke(&instance->writer, site->level >= LL_LEVEL_ERROR || ring_producer_is_half_full(producer));
+    writer_poke(&instance->writer, is_urgent);
     return true;
 }
 

@@ -105,22 +105,50 @@ static bool contains(const char *text, size_t size, const char *word)
 }
 
 /*
- * Whether what stands at the offset is a line of this run (or, when it is too short to tell, could be its
- * beginning): what a ring file says of another file is not believed without it.
+ * Whether what stands at the offset is a line of this run, or a torn one at the file's end that is too short
+ * to tell: what a ring file says of another file, its lengths included, is not believed without it.
  */
-static bool is_line_of_run(int fd, uint64_t offset, uint64_t end, const char *run_id)
+static bool is_line_of_run(int fd, uint64_t offset, const char *run_id)
 {
     static const char beginning[] = "{\"timestamp\":\"";
     char text[LINE_LOOK_BYTES], run[64];
     snprintf(run, sizeof run, "\"" LL_KEY_RUN_ID "\":\"%s\"", run_id);
-    ssize_t n = os_read_at(fd, text, sizeof text, offset);
+    ssize_t n = pread(fd, text, sizeof text, (off_t)offset);
     size_t size = n > 0 ? (size_t)n : 0;
-    if (size > end - offset)
-        size = (size_t)(end - offset);
-    size_t shorter = size < sizeof beginning - 1 ? size : sizeof beginning - 1;
-    if (size == 0 || memcmp(text, beginning, shorter) != 0)
+    const char *newline = memchr(text, '\n', size);
+    size_t line = newline ? (size_t)(newline - text) : size;
+    size_t shorter = line < sizeof beginning - 1 ? line : sizeof beginning - 1;
+    if (line == 0 || memcmp(text, beginning, shorter) != 0)
         return false;
-    return contains(text, size, run) || !memchr(text, '\n', size);
+    return contains(text, line, run) || (!newline && size < sizeof text);
+}
+
+/* Behind the line at the offset; 0 when the file ends before. */
+static uint64_t line_end(int fd, uint64_t offset)
+{
+    char text[LINE_LOOK_BYTES];
+    for (ssize_t n; (n = pread(fd, text, sizeof text, (off_t)offset)) > 0; offset += (uint64_t)n) {
+        const char *newline = memchr(text, '\n', (size_t)n);
+        if (newline)
+            return offset + (uint64_t)(newline - text) + 1;
+    }
+    return 0;
+}
+
+/* Whether from the offset on there is nothing of anybody else: only that may be cut off. */
+static bool ends_with_run(int fd, uint64_t offset, const char *run_id)
+{
+    struct stat st;
+    if (fstat(fd, &st))
+        return false;
+    do {
+        if (offset >= (uint64_t)st.st_size)
+            break;
+        if (!is_line_of_run(fd, offset, run_id))
+            return false;
+        offset = line_end(fd, offset);
+    } while (offset);
+    return true;
 }
 
 enum block_state { BLOCK_WHOLE, BLOCK_MISSING, BLOCK_FRAGMENT };
@@ -132,7 +160,7 @@ static enum block_state block_state(int fd, const struct ring_target *target, co
     if (fd < 0 || os_status(fd, &st) || (uint64_t)st.st_size <= target->offset)
         return BLOCK_MISSING;
     uint64_t end = target->offset + target->length;
-    if (!is_line_of_run(fd, target->offset, end, run_id))
+    if (!is_line_of_run(fd, target->offset, run_id))
         return BLOCK_MISSING;
     if ((uint64_t)st.st_size < end)
         return BLOCK_FRAGMENT;
@@ -226,9 +254,9 @@ static enum block_state state_of(int fd, const struct ring_target *target, const
     return *ret_there ? BLOCK_FRAGMENT : BLOCK_MISSING;
 }
 
-static void take_back_copies(const struct pending *p)
+static void take_back_copies(const struct pending *p, const char *run_id)
 {
-    if (p->errors_fd >= 0)
+    if (p->errors_fd >= 0 && ends_with_run(p->errors_fd, p->note.target[1].offset, run_id))
         cut_at(p->errors_fd, p->note.target[1].offset);
 }
 
@@ -255,9 +283,9 @@ static int settle(struct drain *drain, struct pending *p, const char *run_id)
     } else if (state == BLOCK_FRAGMENT && made && there) {
         complete(drain, p, there);
     } else {
-        if (state == BLOCK_FRAGMENT)
+        if (state == BLOCK_FRAGMENT && ends_with_run(p->log_fd, p->note.target[0].offset, run_id))
             cut_at(p->log_fd, p->note.target[0].offset);
-        take_back_copies(p);
+        take_back_copies(p, run_id);
     }
     return LL_OK;
 }
@@ -366,7 +394,7 @@ static struct finding examine(int fd, const struct folder *folder, struct sink *
 {
     struct ring_file file;
     struct finding finding = {.reason = "it is damaged"};
-    finding.error = ring_file_is_alive(fd, folder->boot_id, &finding.is_alive);
+    finding.error = ring_file_is_alive(fd, folder->boot_id, &finding.is_alive, &finding.reason);
     if (finding.error || finding.is_alive || is_gone(fd, &finding))
         return finding;
     finding.error = ring_file_load(&file, fd, &finding.reason);

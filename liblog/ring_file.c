@@ -20,7 +20,20 @@ enum {
     BYTE_ORDER_MARK = 0x01020304
 };
 
+static const char too_short[] = "it is shorter than it claims to be";
 static const char magic[8] = "LLRING\n";
+
+/* What is in files does not move. A change here is a new version (ring_file.h). */
+_Static_assert(sizeof(struct ring_identity) == 704 && offsetof(struct ring_identity, run_id) == 64 &&
+                   offsetof(struct ring_identity, service) == 192,
+               "the identity page");
+_Static_assert(offsetof(struct ring_progress, note) == 96 && sizeof(struct ring_note) == 136 &&
+                   offsetof(struct ring_progress, announced) == 232,
+               "the progress page");
+_Static_assert(sizeof(struct ring_growth) == 8 + sizeof(struct ring_dropped), "the growth page");
+_Static_assert(sizeof(struct ring_control) == 512 && offsetof(struct ring_control, tail) == 128 &&
+                   offsetof(struct ring_control, dropped) == 256,
+               "a ring's control");
 
 uint64_t ring_file_owner_offset(void)
 {
@@ -436,7 +449,7 @@ static int front_load(struct ring_file *file, const char **ret_reason)
 int ring_file_load(struct ring_file *file, int fd, const char **ret_reason)
 {
     *file = (struct ring_file){.fd = fd, .is_copy = true};
-    *ret_reason = "it is shorter than it claims to be";
+    *ret_reason = too_short;
     file->segment = calloc(RING_FILE_SEGMENTS_MAX, sizeof *file->segment);
     int error = file->segment ? front_load(file, ret_reason) : LL_ENOMEM;
     uint32_t segments = error ? 0 : file->growth->segments;
@@ -452,16 +465,16 @@ int ring_file_load(struct ring_file *file, int fd, const char **ret_reason)
 static int peek_segment(struct ring_file *file, uint32_t index)
 {
     struct ring_segment *segment = &file->segment[index];
-    size_t data = 2 * (size_t)(segment_bytes(file->identity) - file->page);
-    segment->control_page = malloc(file->page + data); /* touched as far as there is something to read */
+    segment->control_page = malloc(file->page);
     if (!segment->control_page)
         return LL_ENOMEM;
     file->segment_count = index + 1;
-    char *memory = segment->control_page + file->page;
     for (int i = 0; i < RING_FILE_DEPTHS; i++) {
         uint64_t size = ring_bytes_of(file->identity, i);
+        void *memory; /* touched as far as there is something to read */
+        if (os_reserve(2 * size, &memory))
+            return LL_ENOMEM;
         segment->ring[i] = (struct ring){control_of(segment, i), memory, size};
-        memory += 2 * size;
     }
     return read_all(file->fd, segment_offset(file, index), segment->control_page, file->page);
 }
@@ -487,7 +500,7 @@ static int peek_front(struct ring_file *file, const char **ret_reason)
 int ring_file_peek(struct ring_file *file, int fd, const char **ret_reason)
 {
     *file = (struct ring_file){.fd = fd, .is_copy = true};
-    *ret_reason = "it is shorter than it claims to be";
+    *ret_reason = too_short;
     file->segment = calloc(RING_FILE_SEGMENTS_MAX, sizeof *file->segment);
     int error = file->segment ? peek_front(file, ret_reason) : LL_ENOMEM;
     uint32_t segments = error ? 0 : file->growth->segments;
@@ -567,15 +580,17 @@ int ring_file_peek_bytes(struct ring_file *file, uint64_t reserve_bytes)
     return error;
 }
 
-int ring_file_is_alive(int fd, const uint8_t boot_id[static OS_BOOT_ID_SIZE], bool *ret_alive)
+int ring_file_is_alive(int fd, const uint8_t boot_id[static OS_BOOT_ID_SIZE], bool *ret_alive,
+                       const char **ret_reason)
 {
     struct ring_identity identity;
     uint32_t owner;
+    *ret_reason = too_short;
     int error = read_all(fd, 0, &identity, sizeof identity);
+    if (!error)
+        error = fault(identity_fault(&identity), ret_reason);
     if (error)
         return error;
-    if (identity_fault(&identity))
-        return LL_EFORMAT;
     error = read_all(fd, (uint64_t)PAGE_OWNER * identity.page, &owner, sizeof owner);
     if (error)
         return error;

@@ -31,8 +31,15 @@
 
 #include <liblog/error.h>
 
+/*
+ * Versions. A file says the least version whose reader understands it; a newer reader understands it too. New
+ * parts are appended to what a page holds, zero in older files, and zero means what held before there were
+ * any. tests/unit/test_ring_versions.c finishes a file of each.
+ *   1  the first
+ *   2  progress.announced, growth.dropped: what was left out for reasons other than a full ring
+ */
 enum {
-    RING_FILE_VERSION = 1,
+    RING_FILE_VERSION = 2,
     RING_FILE_DEPTHS = 3, /* ordinary calls, calls in a signal handler, and in a handler within one */
     RING_FILE_SMALL_BYTES = 65536, /* the size of a handler's ring */
     RING_FILE_SITES_BYTES = 512 * 1024,
@@ -172,7 +179,8 @@ int ring_file_peek_bytes(struct ring_file *file, uint64_t reserve_bytes);
 
 /* The offset of the owner's page, for os_robust_map, and whether somebody living holds the file. */
 uint64_t ring_file_owner_offset(void);
-int ring_file_is_alive(int fd, const uint8_t boot_id[static OS_BOOT_ID_SIZE], bool *ret_alive);
+int ring_file_is_alive(int fd, const uint8_t boot_id[static OS_BOOT_ID_SIZE], bool *ret_alive,
+                       const char **ret_reason);
 
 static inline unsigned ring_file_parity(const struct ring_file *file)
 {

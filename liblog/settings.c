@@ -235,6 +235,11 @@ static int check_numbers(const ll_config *config, ll_problem *problem)
     return LL_OK;
 }
 
+static bool is_stream(const char *file)
+{
+    return strcmp(file, "stdout") == 0 || strcmp(file, "stderr") == 0;
+}
+
 int settings_check(ll_config *config, ll_problem *problem)
 {
     struct levels levels;
@@ -250,6 +255,12 @@ int settings_check(ll_config *config, ll_problem *problem)
         return error;
     if (!*config->file)
         memcpy(config->file, "stderr", sizeof "stderr");
+    if (config->sync != LL_SYNC_NEVER && is_stream(config->file))
+        return problem_set(
+            problem, LL_EINVAL,
+            "LOG_SYNC is \"%s\", which needs a log on a disk, and LOG_FILE is \"%s\"; use never, "
+            "or a path there",
+            config->sync == LL_SYNC_ERROR ? "error" : "interval", config->file);
     if (!*config->service)
         snprintf(config->service, sizeof config->service, "%s", os_program_name());
     return LL_OK;

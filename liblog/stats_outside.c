@@ -202,7 +202,8 @@ static int look_once(const struct folder *folder, const char *run_id, bool is_pa
     int error = LL_EFORMAT;
     if (look.ring_fd < 0)
         return look_at_both(&look, &outside->view);
-    if (ring_file_is_alive(look.ring_fd, folder->boot_id, &outside->is_alive) == LL_OK)
+    const char *reason;
+    if (ring_file_is_alive(look.ring_fd, folder->boot_id, &outside->is_alive, &reason) == LL_OK)
         error = look_at_both(&look, &outside->view);
     if (error != LL_EFORMAT)
         return error;

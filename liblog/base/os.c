@@ -164,13 +164,14 @@ static void fault_in(char *memory, size_t size)
         __atomic_fetch_or(memory + i, 0, __ATOMIC_RELAXED);
 }
 
-static int map_at(void *address, int fd, uint64_t offset, size_t size)
+/* Faults the first `warm` bytes in. */
+static int map_at(void *address, int fd, uint64_t offset, size_t size, size_t warm)
 {
     int flags = MAP_SHARED | MAP_FIXED;
     void *memory = mmap(address, size, PROT_READ | PROT_WRITE, flags, fd, (off_t)offset);
     if (memory == MAP_FAILED)
         return -errno;
-    fault_in(memory, size);
+    fault_in(memory, warm < size ? warm : size);
     return 0;
 }
 
@@ -205,6 +206,10 @@ void os_replace_by_private(void *memory, size_t size)
         munmap(memory, size);
 }
 
+/* Of a second mapping the beginning is touched, by what runs over the end of the first; a page that is mapped
+ * twice counts twice as resident. */
+enum { SECOND_WARM_BYTES = 128 * 1024 };
+
 /* Reserves the address range first, so that a mapping that fails leaves nothing half-done in it. */
 static int map_copies(int fd, uint64_t offset, size_t size, int copies, void **ret_memory)
 {
@@ -213,7 +218,8 @@ static int map_copies(int fd, uint64_t offset, size_t size, int copies, void **r
     if (error)
         return error;
     for (int i = 0; i < copies && !error; i++)
-        error = map_at((char *)memory + size * (size_t)i, fd, offset, size);
+        error =
+            map_at((char *)memory + size * (size_t)i, fd, offset, size, i == 0 ? size : SECOND_WARM_BYTES);
     if (error)
         munmap(memory, size * (size_t)copies);
     else
@@ -472,7 +478,7 @@ int os_robust_map(struct os_robust *robust, const int fds[static OS_ROBUST_WORDS
     int error = os_reserve(2 * OS_ROBUST_WORDS * robust->page, &robust->region);
     for (int i = 0; i < OS_ROBUST_WORDS && !error; i++)
         if (fds[i] >= 0)
-            error = map_at(os_robust_page(robust, i), fds[i], offsets[i], robust->page);
+            error = map_at(os_robust_page(robust, i), fds[i], offsets[i], robust->page, robust->page);
     if (error)
         os_robust_unmap(robust);
     return error;

@@ -50,7 +50,8 @@ int os_map_untouched(int fd, size_t size, void **ret_memory);
 
 /*
  * Maps the same `size` bytes (a multiple of the page size) twice, one behind the other, so that what runs
- * over the end of the first is at the beginning of the second. Unmap with os_unmap(memory, 2 * size).
+ * over the end of the first is at the beginning of the second. Of the second the first 128 KiB are faulted
+ * in. Unmap with os_unmap(memory, 2 * size).
  */
 int os_map_twice(int fd, uint64_t offset, size_t size, void **ret_memory);
 void os_unmap(void *memory, size_t size);

@@ -1,6 +1,7 @@
 /*
  * A dead process's ring file with any of its bytes changed and its end cut off: loaded, and drained into
- * lines that are whole and valid, whatever they say.
+ * lines that are whole and valid, whatever they say; and recovered beside a log that holds another run's
+ * lines, which stay, and a part of the block whose write was under way.
  *
  * Input: two bytes for the length (0: as it is), then changes of four bytes each: area, place in it (two),
  * value.
@@ -11,6 +12,7 @@
 #include "liblog/base/cleanup.h"
 #include "liblog/base/json.h"
 #include "liblog/drain.h"
+#include "liblog/recover.h"
 #include "tests/unit/ring_maker.h"
 
 #include <fcntl.h>
@@ -69,9 +71,8 @@ static size_t area_offset(unsigned area)
     return area == 5 ? segment : segment + page + (area == 6 ? 0 : RING_BYTES_MIN);
 }
 
-static int changed_file(const uint8_t *data, size_t size)
+static void put_changed(int fd, const uint8_t *data, size_t size)
 {
-    int fd = os_memory_file("changed");
     fuzz_must(fd >= 0 && pwrite(fd, whole, whole_size, 0) == (ssize_t)whole_size);
     for (size_t i = 2; i + 4 <= size; i += 4) {
         size_t at = area_offset(data[i] % 8) + (data[i + 1] | (size_t)data[i + 2] << 8);
@@ -81,7 +82,6 @@ static int changed_file(const uint8_t *data, size_t size)
     size_t length = size < 2 ? 0 : data[0] | (size_t)data[1] << 8;
     if (length)
         fuzz_must(ftruncate(fd, (off_t)(whole_size * length / 65536)) == 0);
-    return fd;
 }
 
 static void check_lines(struct slice block)
@@ -113,18 +113,117 @@ static void drain_all(struct ring_file *file)
     close(log.fd);
 }
 
+/* --- beside a log --------------------------------------------------------------------------------------- */
+
+static const char anothers[] =
+    "{\"timestamp\":\"1970-01-01T00:00:00.000000000Z\",\"message\":\"another's\"}\n";
+static char work[64];        /* a folder of this process's own */
+static struct folder folder; /* of rings, in it */
+static char log_path[128], ring_path[128];
+static char *block; /* the first one that the ring gives, half of which is in the log */
+static size_t block_size;
+
+static void remove_work(void)
+{
+    unlink(log_path);
+    unlink(ring_path);
+    rmdir(folder.path);
+    rmdir(work);
+}
+
+static void write_log(int fd, size_t part)
+{
+    fuzz_must(fd >= 0 && ftruncate(fd, 0) == 0);
+    fuzz_must(pwrite(fd, anothers, sizeof anothers - 1, 0) == (ssize_t)sizeof anothers - 1);
+    fuzz_must(pwrite(fd, block, part, sizeof anothers - 1) == (ssize_t)part);
+}
+
+/* Gives `whole` a note of its first block, as if its owner had died while writing it behind another's line.
+ */
+static void note_block(void)
+{
+    struct ring_file file;
+    struct drain drain;
+    struct sink none;
+    struct stat st;
+    const char *reason;
+    int _cleanup_close_ fd = os_memory_file("noted");
+    fuzz_must(pwrite(fd, whole, whole_size, 0) == (ssize_t)whole_size);
+    fuzz_must(ring_file_load(&file, fd, &reason) == LL_OK);
+    sink_init(&none, log_path);
+    fuzz_must(drain_init(&drain, &file, &none, NULL) == LL_OK && drain_fill(&drain, UINT64_MAX) > 0);
+    block_size = drain.block.size;
+    block = malloc(block_size);
+    fuzz_must(block && stat(log_path, &st) == 0);
+    memcpy(block, drain.block.data, block_size);
+    unsigned next = ring_file_parity(&file) ^ 1;
+    for (uint32_t i = 0; i < drain.cursor_count; i++)
+        drain.cursor[i].ring->control->tail[next] = drain.cursor[i].position;
+    file.progress->next_seq[next] = drain.next_seq;
+    struct ring_note note = {
+        .first_seq = drain.first_seq, .last_seq = drain.next_seq - 1, .anchor = drain.anchor};
+    note.target[0] =
+        (struct ring_target){(uint64_t)st.st_dev, (uint64_t)st.st_ino, sizeof anothers - 1, block_size};
+    ring_file_note(&file, &note);
+    drain_release(&drain);
+    ring_file_release(&file);
+    fuzz_must(pread(fd, whole, whole_size, 0) == (ssize_t)whole_size);
+}
+
+static void make_work(void)
+{
+    const char *base = getenv("TMPDIR");
+    snprintf(work, sizeof work, "%.30s/fuzz-ring-XXXXXX", base ? base : "/tmp");
+    fuzz_must(mkdtemp(work) != NULL);
+    snprintf(log_path, sizeof log_path, "%s/app.log", work);
+    snprintf(folder.path, sizeof folder.path, "%s/rings", work);
+    snprintf(ring_path, sizeof ring_path, "%s/rings/a.ring", work);
+    fuzz_must(mkdir(folder.path, 0700) == 0);
+    atexit(remove_work);
+    int _cleanup_close_ fd = open(log_path, O_RDWR | O_CREAT, 0600);
+    fuzz_must(fd >= 0);
+    note_block();
+}
+
+/* A small frame may be a call of a place with long texts. */
+#define GROWTH_BYTES_MAX                                                                                     \
+    ((off_t)RING_FILE_DEPTHS * RING_BYTES_MIN / (off_t)sizeof(struct frame) * RECORD_BYTES_MAX)
+
+static void recover_beside_log(const uint8_t *data, size_t size)
+{
+    char found[sizeof anothers];
+    struct sink log;
+    struct stat st;
+    ll_recovered recovered = {0};
+    int _cleanup_close_ fd = open(log_path, O_RDWR);
+    int _cleanup_close_ ring = open(ring_path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    write_log(fd, size ? block_size * data[size - 1] / 255 : block_size / 2);
+    put_changed(ring, data, size);
+    sink_init(&log, log_path);
+    recover_folder(&folder, &log, NULL, false, &recovered, NULL);
+    sink_release(&log);
+    fuzz_must(recovered.living + recovered.finished + recovered.damaged == 1);
+    fuzz_must(fstat(fd, &st) == 0 && st.st_size < GROWTH_BYTES_MAX);
+    fuzz_must(pread(fd, found, sizeof anothers - 1, 0) == (ssize_t)sizeof anothers - 1);
+    fuzz_must(memcmp(found, anothers, sizeof anothers - 1) == 0);
+}
+
 int fuzz_one(const uint8_t *data, size_t size)
 {
     struct ring_file file;
     const char *reason = NULL;
-    if (!whole)
+    if (!whole) {
         make_whole();
-    int _cleanup_close_ fd = changed_file(data, size);
+        make_work();
+    }
+    int _cleanup_close_ fd = os_memory_file("changed");
+    put_changed(fd, data, size);
     int error = ring_file_load(&file, fd, &reason);
     fuzz_must(error == LL_OK || (error == LL_EFORMAT && reason));
-    if (error)
-        return 0;
-    drain_all(&file);
-    ring_file_release(&file);
+    if (!error) {
+        drain_all(&file);
+        ring_file_release(&file);
+    }
+    recover_beside_log(data, size);
     return 0;
 }

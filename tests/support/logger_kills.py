@@ -13,7 +13,7 @@ from support.processes import Child, run, wait_until
 from support.writer import read_generations
 
 THREADS = 2
-OVERFLOWS = ("block", "drop")
+OVERFLOWS = ("block", "drop", "sync")
 SITUATIONS = ("at full speed", "in a pause between bursts", "in a rotation", "two processes")
 ENDS = ("recovered", "recovered by killed ones first", "opened again")
 MOST_S = 0.012

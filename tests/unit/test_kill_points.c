@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 enum { BURSTS = 3, BURST_RECORDS = 6, RECORDS = BURSTS * BURST_RECORDS, POINTS_MAX = 4000 };
 
@@ -328,8 +329,10 @@ static pid_t start_other(int *ret_go_on)
     int ends[2];
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     pid_t other = fork();
-    if (other == 0)
+    if (other == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         log_as_other(ends[0]);
+    }
     close(ends[0]);
     *ret_go_on = ends[1];
     for (int i = 0; access("app.log", F_OK) || !file_contains("app.log", "early"); i++) {

@@ -6,11 +6,13 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
-enum { THREADS = 2, RUNS_MAX = 64 };
+enum { THREADS = 2, RUNS_MAX = 64, RECORDS_MAX = 500000 };
 
 /* --- loggers that never pause, and what they had logged when they were killed --------------------------- */
 
@@ -27,12 +29,24 @@ static void *log_without_pause(void *argument)
 {
     uint64_t *returned = argument;
     int thread = (int)(returned - mine->returned);
-    for (uint64_t i = 0;; i++) {
+    for (uint64_t i = 0; i < RECORDS_MAX; i++) { /* should nobody come and kill it, the disk does not fill */
         ll_info("busy", ll_kv("thread", thread), ll_kv("i", i),
                 ll_kv("text", "as long as a usual record is"));
         __atomic_store_n(returned, i + 1, __ATOMIC_RELEASE);
     }
+    for (;;)
+        pause();
     return NULL;
+}
+
+/* No child outlives a test that fails. */
+static pid_t fork_child(void)
+{
+    pid_t child = fork();
+    if (child == 0)
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+    assert_true(child >= 0);
+    return child;
 }
 
 static void log_until_killed(const char *path)
@@ -57,7 +71,7 @@ static struct logger start_logger(const char *path)
 {
     mine = &truths[truth_count++];
     *mine = (struct truth){.run_id = ""};
-    pid_t child = fork();
+    pid_t child = fork_child();
     if (child == 0)
         log_until_killed(path);
     assert_true(child > 0);
@@ -268,7 +282,7 @@ static void a_dead_parent_is_finished_while_its_forked_child_lives(void **state)
     (void)state;
     pid_t *grandchild = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     mine = &truths[truth_count++];
-    pid_t child = fork();
+    pid_t child = fork_child();
     if (child == 0)
         fork_then_log("app.log", grandchild);
     assert_int_equal(waitpid(child, NULL, 0), child);
@@ -280,11 +294,121 @@ static void a_dead_parent_is_finished_while_its_forked_child_lives(void **state)
     munmap(grandchild, 4096);
 }
 
+/* --- numbers of processes and descriptors mean nothing -------------------------------------------------- */
+
+static void log_without_descriptors(const char *path)
+{
+    ll_config config = plain_config(path);
+    config.ring_bytes = 65536;
+    if (ll_open(&config, NULL) != LL_OK)
+        _exit(1);
+    memcpy(mine->run_id, ll_run_id(), sizeof mine->run_id - 3);
+    closefrom(3);
+    log_without_pause(&mine->returned[0]);
+}
+
+static void a_program_that_has_closed_all_descriptors_lives_and_is_finished_when_it_is_dead(void **state)
+{
+    (void)state;
+    mine = &truths[truth_count++];
+    pid_t child = fork_child();
+    if (child == 0)
+        log_without_descriptors("app.log");
+    wait_until_it_logs((struct logger){child, mine});
+    assert_int_equal(recover("app.log").living, 1);
+    kill_child(child);
+    assert_int_equal(recover("app.log").finished, 1);
+    settle("app.log");
+}
+
+/* As the first process of a namespace of its own, as in a container. `ret_logger` is shared: its number here.
+ */
+static pid_t start_contained(const char *path, pid_t *ret_logger)
+{
+    mine = &truths[truth_count++];
+    pid_t container = fork_child();
+    if (container == 0) {
+        if (unshare(CLONE_NEWPID) && unshare(CLONE_NEWUSER | CLONE_NEWPID))
+            _exit(errno == EPERM ? 2 : 1);
+        pid_t logger = fork_child();
+        if (logger == 0)
+            log_until_killed(path);
+        __atomic_store_n(ret_logger, logger, __ATOMIC_RELEASE);
+        _exit(waitpid(logger, NULL, 0) == logger ? 0 : 1);
+    }
+    return container;
+}
+
+static uint32_t owner_of(const char *ring)
+{
+    uint32_t word;
+    int fd = open(ring, O_RDONLY);
+    assert_int_equal(pread(fd, &word, sizeof word, (off_t)ring_file_owner_offset()), sizeof word);
+    close(fd);
+    return word & OS_OWNER_MASK;
+}
+
+/* The writers of all rings have one number, each in its namespace. */
+static void expect_one_owner_number(const char *folder, int rings)
+{
+    uint32_t owner = 0;
+    int count = 0;
+    DIR *entries = opendir(folder);
+    for (struct dirent *entry; (entry = readdir(entries));) {
+        char path[512];
+        if (!strstr(entry->d_name, ".ring"))
+            continue;
+        snprintf(path, sizeof path, "%s/%.200s", folder, entry->d_name);
+        assert_true(count++ == 0 || owner_of(path) == owner);
+        owner = owner_of(path);
+    }
+    closedir(entries);
+    assert_int_equal(count, rings);
+}
+
+static void kill_contained(pid_t container, pid_t logger)
+{
+    int status;
+    kill(logger, SIGKILL);
+    assert_int_equal(waitpid(container, &status, 0), container);
+    assert_int_equal(status, 0);
+}
+
+static void of_processes_with_one_number_in_several_containers_the_dead_are_finished(void **state)
+{
+    pid_t container[2], *logger;
+    int status;
+    (void)state;
+    logger = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    for (int i = 0; i < 2; i++) {
+        container[i] = start_contained("app.log", &logger[i]);
+        const struct truth *truth = mine;
+        while (__atomic_load_n(&truth->returned[0], __ATOMIC_ACQUIRE) < 100) {
+            if (waitpid(container[i], &status, WNOHANG) == container[i]) {
+                assert_int_equal(WEXITSTATUS(status), 2);
+                print_message("this system gives no namespaces\n");
+                truth_count = 0;
+                return;
+            }
+            pause_ms(1);
+        }
+    }
+    expect_one_owner_number(".app.log.ll", 2);
+    kill_contained(container[0], logger[0]);
+    ll_recovered recovered = recover("app.log");
+    assert_int_equal(recovered.living, 1);
+    assert_in_range(recovered.finished, 0, 1); /* the living one was faster when it found the lock */
+    kill_contained(container[1], logger[1]);
+    recover("app.log");
+    settle("app.log");
+    munmap(logger, 4096);
+}
+
 /* --- several recoverers --------------------------------------------------------------------------------- */
 
 static pid_t start_recoverer(void)
 {
-    pid_t child = fork();
+    pid_t child = fork_child();
     if (child == 0)
         _exit(ll_recover("app.log", NULL, NULL, NULL) != LL_OK);
     assert_true(child > 0);
@@ -345,6 +469,38 @@ static void processes_on_one_file_that_are_killed_leave_whole_lines_and_lose_not
     settle("app.log");
 }
 
+/* One of them moves the log away, again and again, and all go on in the new one. */
+static void processes_on_one_file_that_is_rotated_and_that_are_killed_lose_nothing(void **state)
+{
+    enum { ROTATIONS = 8 };
+    char name[ROTATIONS + 1][32], from[32];
+    const char *paths[ROTATIONS + 1];
+    struct chance chance = {__LINE__};
+    struct logger loggers[3];
+    (void)state;
+    for (int i = 0; i <= ROTATIONS; i++) {
+        snprintf(name[i], sizeof name[i], i < ROTATIONS ? "app.log.%d" : "app.log", ROTATIONS - i);
+        paths[i] = name[i];
+    }
+    for (int k = 0; k < 3; k++)
+        loggers[k] = start_logger("app.log");
+    for (int k = 0; k < 3; k++)
+        wait_until_it_logs(loggers[k]);
+    for (int i = 0; i < ROTATIONS; i++) {
+        for (int k = i; k > 0; k--) {
+            snprintf(from, sizeof from, "app.log.%d", k);
+            assert_int_equal(rename(from, name[ROTATIONS - k - 1]), 0);
+        }
+        assert_int_equal(rename("app.log", "app.log.1"), 0);
+        close(open("app.log", O_CREAT | O_WRONLY, 0640));
+        nanosleep(&(struct timespec){0, (long)chance_below(&chance, 4000000)}, NULL);
+        if (i >= ROTATIONS - 3)
+            kill_child(loggers[i - (ROTATIONS - 3)].process);
+    }
+    recover("app.log");
+    settle_accounts(paths, ROTATIONS + 1, 1);
+}
+
 static void a_log_that_is_reached_by_a_symlink_is_repaired_like_any(void **state)
 {
     struct chance chance = {__LINE__};
@@ -365,7 +521,7 @@ static void leave_ring(char *ret_ring)
 {
     mine = &truths[truth_count++];
     int status;
-    pid_t child = fork();
+    pid_t child = fork_child();
     if (child == 0) {
         ll_config config = plain_config("logs/app.log");
         snprintf(config.ring_dir, sizeof config.ring_dir, "rings");
@@ -662,7 +818,7 @@ static pid_t start_holder(const char *path)
     int held[2];
     char byte;
     assert_int_equal(pipe(held), 0);
-    pid_t child = fork();
+    pid_t child = fork_child();
     if (child == 0) {
         struct folder folder;
         struct os_robust robust;
@@ -750,9 +906,12 @@ int main(void)
         with_truth(the_rings_of_the_living_are_left_alone),
         with_truth(a_path_without_log_and_rings_is_named),
         with_truth(a_dead_parent_is_finished_while_its_forked_child_lives),
+        with_truth(a_program_that_has_closed_all_descriptors_lives_and_is_finished_when_it_is_dead),
+        with_truth(of_processes_with_one_number_in_several_containers_the_dead_are_finished),
         with_truth(recoverers_at_once_do_each_ring_once),
         with_truth(a_recoverer_killed_anywhere_is_followed_by_one_that_loses_and_repeats_nothing),
         with_truth(processes_on_one_file_that_are_killed_leave_whole_lines_and_lose_nothing),
+        with_truth(processes_on_one_file_that_is_rotated_and_that_are_killed_lose_nothing),
         with_truth(a_log_that_is_reached_by_a_symlink_is_repaired_like_any),
         with_truth(a_block_that_was_not_begun_is_written_once),
         with_truth(a_block_written_in_part_is_cut_off_and_written_again),

@@ -282,21 +282,22 @@ static void a_ring_of_another_boot_has_no_living_owner(void **state)
     struct made made;
     uint8_t boot[OS_BOOT_ID_SIZE] = {0}, other[OS_BOOT_ID_SIZE] = {1};
     uint32_t word = 1234;
+    const char *reason;
     bool alive;
     (void)state;
     int fd = os_memory_file("test");
     assert_int_equal(make_with_records(&made, fd, 1), 0);
     made_end(&made);
-    assert_int_equal(ring_file_is_alive(fd, boot, &alive), LL_OK);
+    assert_int_equal(ring_file_is_alive(fd, boot, &alive, &reason), LL_OK);
     assert_false(alive); /* nobody holds the word */
     assert_int_equal(pwrite(fd, &word, 4, (off_t)ring_file_owner_offset()), 4);
-    assert_int_equal(ring_file_is_alive(fd, boot, &alive), LL_OK);
+    assert_int_equal(ring_file_is_alive(fd, boot, &alive, &reason), LL_OK);
     assert_true(alive);
-    assert_int_equal(ring_file_is_alive(fd, other, &alive), LL_OK);
+    assert_int_equal(ring_file_is_alive(fd, other, &alive, &reason), LL_OK);
     assert_false(alive);
     word |= OS_OWNER_DIED;
     assert_int_equal(pwrite(fd, &word, 4, (off_t)ring_file_owner_offset()), 4);
-    assert_int_equal(ring_file_is_alive(fd, boot, &alive), LL_OK);
+    assert_int_equal(ring_file_is_alive(fd, boot, &alive, &reason), LL_OK);
     assert_false(alive);
     close(fd);
 }

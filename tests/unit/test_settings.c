@@ -78,8 +78,10 @@ static void numbers_and_words_are_read(void **state)
     assert_int_equal(config_with("LOG_OVERFLOW", "block").overflow, LL_OVERFLOW_BLOCK);
     assert_int_equal(config_with("LOG_OVERFLOW", "sync").overflow, LL_OVERFLOW_SYNC);
     assert_int_equal(config_with("LOG_SYNC", "never").sync, LL_SYNC_NEVER);
+    setenv("LOG_FILE", "app.log", 1);
     assert_int_equal(config_with("LOG_SYNC", "interval").sync, LL_SYNC_INTERVAL);
     assert_int_equal(config_with("LOG_SYNC", "error").sync, LL_SYNC_ERROR);
+    unsetenv("LOG_FILE");
     assert_string_equal(config_with("LOG_REDACT", "iban,card_number").redact, "iban,card_number");
     assert_int_equal(config_with("LOG_SOURCE", "off").source_level, LL_LEVEL_OFF);
     assert_int_equal(config_with("LOG_SOURCE", "Trace").source_level, LL_LEVEL_TRACE);
@@ -131,6 +133,7 @@ static void a_value_that_cannot_be_is_refused_with_the_variable_the_value_and_wh
         {"LOG_BLOCK_MAX", "soon", "250ms"},
         {"LOG_OVERFLOW", "explode", "block, drop or sync"},
         {"LOG_OVERFLOW", "Block", "block, drop or sync"},
+        {"LOG_SYNC", "error", "a log on a disk"}, /* the log is stderr */
         {"LOG_SYNC", "always", "never, interval or error"},
         {"LOG_SOURCE", "sometimes", "off"},
         {"LOG_MARKS", "yes", "on or off"},

@@ -142,7 +142,8 @@ a_thread_that_ends_without_its_destructors_leaves_nothing_behind(void **state)
     expect_no_more_after_the_first(log_and_vanish);
 }
 
-static void a_thread_that_logs_in_its_last_destructor_is_heard_and_leaves_nothing_behind(void **state)
+static __attribute__((unused)) void
+a_thread_that_logs_in_its_last_destructor_is_heard_and_leaves_nothing_behind(void **state)
 {
     (void)state;
     assert_int_equal(pthread_key_create(&late_key, log_late), 0);
@@ -284,7 +285,7 @@ static void run_at_once(int count)
     static pthread_t threads[AT_ONCE];
     pthread_attr_t small;
     pthread_attr_init(&small);
-    pthread_attr_setstacksize(&small, 128 * 1024);
+    pthread_attr_setstacksize(&small, 512 * 1024);
     assert_int_equal(pthread_barrier_init(&all_are_here, NULL, (unsigned)count), 0);
     for (intptr_t i = 0; i < count; i++)
         assert_int_equal(pthread_create(&threads[i], &small, log_when_all_are_here, (void *)i), 0);
@@ -429,11 +430,12 @@ int main(void)
         in_folder(a_thread_cancelled_in_the_middle_of_a_call_harms_no_other),
         in_folder(a_thread_that_a_handler_ends_in_the_middle_of_a_call_harms_no_other),
 #endif
-#if !defined(__SANITIZE_THREAD__) /* which lets no signal through */
+#if !defined(__SANITIZE_THREAD__) /* which lets no signal through, and has gone before the last destructor   \
+                                   */
+        in_folder(a_thread_that_logs_in_its_last_destructor_is_heard_and_leaves_nothing_behind),
         in_folder(a_thread_that_handlers_jump_out_of_calls_goes_on_with_its_own_ring),
         in_folder(the_same_on_an_alternate_stack),
 #endif
-        in_folder(a_thread_that_logs_in_its_last_destructor_is_heard_and_leaves_nothing_behind),
         in_folder(a_cancelled_thread_harms_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
