@@ -222,7 +222,8 @@ bool copy_may_be_on_its_way(const struct tail *tail, const struct newcomer *n)
     bool like_others = facts->head.size < SOURCE_HEAD_BYTES_MAX || n->candidate_count > 0;
     int64_t age_ns = tail->now_ns - facts->modified_ns;
 
-    if (age_ns < 0 || age_ns >= FILE_QUIET_NS)
+    /* A file that was made since the look began is younger than its now. */
+    if (age_ns < -FILE_QUIET_NS || age_ns >= FILE_QUIET_NS)
         return false;
     if (may_be_half_compressed(tail, n))
         return true;

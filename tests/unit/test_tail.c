@@ -425,6 +425,30 @@ static void a_file_written_over_between_the_look_and_the_read_is_not_taken_for_t
     assert_int_equal(shop.lost_bytes, 6);
 }
 
+static void a_copy_that_begins_during_the_look_is_left_alone_until_it_is_done(void **state)
+{
+    char *lines = make_lines("c", 0, 200), *want;
+
+    (void)state;
+    write_file("app.log", lines);
+    start();
+    turn();
+    write_file("app.log.1", "");
+    make_old("app.log.1", -2); /* younger than the look's now */
+    turn();
+    copy_file("app.log", "app.log.1");
+    write_file("app.log", "new\n");
+    for (int i = 0; i < 8; i++) {
+        pass_time(2);
+        turn();
+    }
+    assert_true(asprintf(&want, "%snew\n", lines) > 0);
+    assert_got(want);
+    assert_int_equal(shop.lost_bytes, 0);
+    free(want);
+    free(lines);
+}
+
 static void a_copy_on_its_way_is_left_alone_until_it_is_done(void **state)
 {
     char *lines = make_lines("c", 0, 200);
@@ -1229,6 +1253,7 @@ int main(void)
         IN_SHOP(a_file_written_anew_before_its_first_byte_was_read_is_a_new_source),
         IN_SHOP(what_a_truncation_took_unread_is_counted),
         IN_SHOP(a_file_written_over_between_the_look_and_the_read_is_not_taken_for_the_rest),
+        IN_SHOP(a_copy_that_begins_during_the_look_is_left_alone_until_it_is_done),
         IN_SHOP(a_copy_on_its_way_is_left_alone_until_it_is_done),
         IN_SHOP(a_copy_beside_its_original_is_not_read),
         IN_SHOP(a_file_compressed_after_it_was_read_is_not_read_again),
