@@ -24,7 +24,7 @@ static const char too_short[] = "it is shorter than it claims to be";
 static const char magic[8] = "LLRING\n";
 
 /* What is in files does not move. A change here is a new version (ring_file.h). */
-_Static_assert(sizeof(struct ring_identity) == 704 && offsetof(struct ring_identity, run_id) == 64 &&
+_Static_assert(sizeof(struct ring_identity) == 712 && offsetof(struct ring_identity, run_id) == 64 &&
                    offsetof(struct ring_identity, service) == 192,
                "the identity page");
 _Static_assert(offsetof(struct ring_progress, note) == 96 && sizeof(struct ring_note) == 136 &&
