@@ -34,6 +34,12 @@ void line_add_member_if_any(struct bytes *b, const char *key, struct slice text)
         line_add_member(b, key, text);
 }
 
+void line_add_number_member(struct bytes *b, const char *key, uint64_t value)
+{
+    json_add_key(b, slice_of(key));
+    json_add_u64(b, value);
+}
+
 /* The part of the builder that was added since `from`. */
 static struct slice since(const struct bytes *b, size_t from)
 {
@@ -360,6 +366,24 @@ static void add_traceback(struct bytes *b, struct slice bytes, const struct line
     bytes_add_char(b, ']');
 }
 
+/* The same as one text. */
+static void add_stack_text(struct bytes *b, struct slice bytes, const struct line_limits *limits)
+{
+    char text[TRACEBACK_TEXT_SIZE];
+    char escaped[TRACEBACK_TEXT_SIZE * JSON_ESCAPE_GROWTH_MAX];
+    struct traceback_entry entry;
+    struct slice name;
+    const char *between = "";
+    bytes_add_char(b, '"');
+    while (limits->text_max >= TRACEBACK_TEXT_SIZE && traceback_next(&bytes, &entry, &name)) {
+        size_t size = traceback_text(text, &entry, name, limits->has_own_addresses);
+        bytes_add(b, slice_of(between));
+        bytes_add(b, slice_from(escaped, (size_t)(json_escape(escaped, slice_from(text, size)) - escaped)));
+        between = "\\n";
+    }
+    bytes_add_char(b, '"');
+}
+
 void line_add_value(struct bytes *b, const struct frame_value *value, const struct line_limits *limits)
 {
     switch (value->type) {
@@ -438,6 +462,26 @@ void line_add_exception_part(struct bytes *b, const struct frame_value *part,
         add_traceback(b, part->text, limits);
     else
         line_add_text(b, part->text, limits);
+}
+
+void line_add_exception_members(struct bytes *b, const char *const keys[static LINE_EXCEPTION_KEYS],
+                                const struct frame_view *frame, const struct line_limits *limits)
+{
+    static const unsigned types[LINE_EXCEPTION_KEYS] = {
+        [LINE_EXCEPTION_TYPE] = LL_TYPE_EXCEPTION_TYPE,
+        [LINE_EXCEPTION_MESSAGE] = LL_TYPE_EXCEPTION_MESSAGE,
+        [LINE_EXCEPTION_CODE] = LL_TYPE_EXCEPTION_CODE,
+        [LINE_EXCEPTION_STACK] = LL_TYPE_TRACEBACK,
+    };
+    if (!line_exception_part(frame, LL_TYPE_EXCEPTION_TYPE))
+        return;
+    for (int i = 0; i < LINE_EXCEPTION_KEYS; i++) {
+        const struct frame_value *part = line_exception_part(frame, types[i]);
+        if (!part)
+            continue;
+        json_add_key(b, slice_of(keys[i]));
+        (i == LINE_EXCEPTION_STACK ? add_stack_text : line_add_text)(b, part->text, limits);
+    }
 }
 
 static void add_exception(struct bytes *b, const struct frame_view *frame, const struct line_limits *limits)

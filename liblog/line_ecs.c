@@ -8,14 +8,6 @@
 
 #define ECS_VERSION "8.11.0"
 
-static void add_number_member(struct bytes *b, const char *key, uint64_t value)
-{
-    bytes_add_char(b, ',');
-    json_add_string(b, slice_of(key));
-    bytes_add_char(b, ':');
-    json_add_u64(b, value);
-}
-
 static void add_start(struct bytes *b, int64_t unix_ns, unsigned level)
 {
     char time[TIME_TEXT_SIZE];
@@ -35,40 +27,28 @@ static void add_run(struct bytes *b, const struct record_run *run, struct slice 
     line_add_member(b, "log.logger", logger);
     line_add_member(b, "labels.run_id", slice_of(run->identity->run_id));
     line_add_member_if_any(b, "labels.parent_run_id", slice_of(run->identity->parent_run_id));
-    add_number_member(b, "event.sequence", seq);
+    line_add_number_member(b, "event.sequence", seq);
 }
 
 static void add_process(struct bytes *b, const struct record_run *run, uint32_t thread)
 {
-    add_number_member(b, "process.pid", run->identity->pid);
-    add_number_member(b, "process.thread.id", thread);
+    line_add_number_member(b, "process.pid", run->identity->pid);
+    line_add_number_member(b, "process.thread.id", thread);
 }
 
 static void add_source(struct bytes *b, const struct site_view *view)
 {
     line_add_member(b, "log.origin.file.name", line_base_name(view->file));
-    add_number_member(b, "log.origin.file.line", view->line);
+    line_add_number_member(b, "log.origin.file.line", view->line);
     line_add_member(b, "log.origin.function", view->function);
 }
 
-static void add_error(struct bytes *b, const struct frame_view *frame, const struct line_limits *limits)
-{
-    static const struct {
-        const char *key;
-        unsigned type;
-    } parts[] = {{",\"error.type\":", LL_TYPE_EXCEPTION_TYPE},
-                 {",\"error.message\":", LL_TYPE_EXCEPTION_MESSAGE},
-                 {",\"error.code\":", LL_TYPE_EXCEPTION_CODE},
-                 {",\"error.stack_trace\":", LL_TYPE_TRACEBACK}};
-    for (size_t i = 0;
-         line_exception_part(frame, LL_TYPE_EXCEPTION_TYPE) && i < sizeof parts / sizeof parts[0]; i++) {
-        const struct frame_value *part = line_exception_part(frame, parts[i].type);
-        if (!part)
-            continue;
-        bytes_add(b, slice_of(parts[i].key));
-        line_add_exception_part(b, part, limits);
-    }
-}
+static const char *const exception_keys[LINE_EXCEPTION_KEYS] = {
+    [LINE_EXCEPTION_TYPE] = "error.type",
+    [LINE_EXCEPTION_MESSAGE] = "error.message",
+    [LINE_EXCEPTION_CODE] = "error.code",
+    [LINE_EXCEPTION_STACK] = "error.stack_trace",
+};
 
 static void add_record(struct bytes *b, const struct record_run *run, const struct record_site *site,
                        const struct frame_view *frame, uint64_t seq, int64_t unix_ns,
@@ -83,7 +63,7 @@ static void add_record(struct bytes *b, const struct record_run *run, const stru
         line_add_member(b, "labels.mark", SLICE(LL_MARK_CRASH));
     for (int i = 0; i < CONTEXT_TEXTS; i++)
         line_add_member_if_any(b, context_keys[i], frame->context[i]);
-    add_error(b, frame, limits);
+    line_add_exception_members(b, exception_keys, frame, limits);
     add_process(b, run, frame->frame->thread);
     if (site->view.level >= run->source_level)
         add_source(b, &site->view);
@@ -101,7 +81,7 @@ static void add_mark(struct bytes *b, const struct record_run *run, const struct
     add_run(b, run, SLICE("liblog"), seq);
     line_add_member(b, "labels.mark", slice_of(mark->mark));
     if (mark->dropped_count) {
-        add_number_member(b, "labels.dropped_count", mark->dropped_count);
+        line_add_number_member(b, "labels.dropped_count", mark->dropped_count);
         line_add_member(b, "labels.dropped_reason", slice_of(mark->dropped_reason));
         line_add_member(b, "labels.dropped_level", slice_of(record_level_name(mark->dropped_level)));
     }

@@ -6,14 +6,6 @@
 #include "liblog/base/json.h"
 #include "line_parts.h"
 
-static void add_number_member(struct bytes *b, const char *key, uint64_t value)
-{
-    bytes_add_char(b, ',');
-    json_add_string(b, slice_of(key));
-    bytes_add_char(b, ':');
-    json_add_u64(b, value);
-}
-
 /* Numbers of 64 bits are strings in OpenTelemetry's JSON. The severities are 1, 5, 9, 13, 17, 21. */
 static void add_start(struct bytes *b, int64_t unix_ns, unsigned level)
 {
@@ -30,7 +22,7 @@ static void add_resource(struct bytes *b, const struct record_run *run, struct s
     BYTES_LITERAL(b, ",\"resource\":{\"service.name\":");
     json_add_string(b, slice_of(run->identity->service));
     line_add_member_if_any(b, "deployment.environment.name", slice_of(run->identity->environment));
-    add_number_member(b, "process.pid", run->identity->pid);
+    line_add_number_member(b, "process.pid", run->identity->pid);
     BYTES_LITERAL(b, "},\"scope\":{\"name\":");
     json_add_string(b, logger);
     bytes_add_char(b, '}');
@@ -41,35 +33,23 @@ static void add_run(struct bytes *b, const struct record_run *run, uint64_t seq,
     BYTES_LITERAL(b, ",\"attributes\":{\"run_id\":");
     json_add_string(b, slice_of(run->identity->run_id));
     line_add_member_if_any(b, "parent_run_id", slice_of(run->identity->parent_run_id));
-    add_number_member(b, "seq", seq);
-    add_number_member(b, "thread.id", thread);
+    line_add_number_member(b, "seq", seq);
+    line_add_number_member(b, "thread.id", thread);
 }
 
 static void add_source(struct bytes *b, const struct site_view *view)
 {
     line_add_member(b, "code.file.path", line_base_name(view->file));
-    add_number_member(b, "code.line.number", view->line);
+    line_add_number_member(b, "code.line.number", view->line);
     line_add_member(b, "code.function.name", view->function);
 }
 
-static void add_exception(struct bytes *b, const struct frame_view *frame, const struct line_limits *limits)
-{
-    static const struct {
-        const char *key;
-        unsigned type;
-    } parts[] = {{",\"exception.type\":", LL_TYPE_EXCEPTION_TYPE},
-                 {",\"exception.message\":", LL_TYPE_EXCEPTION_MESSAGE},
-                 {",\"exception.code\":", LL_TYPE_EXCEPTION_CODE},
-                 {",\"exception.stacktrace\":", LL_TYPE_TRACEBACK}};
-    for (size_t i = 0;
-         line_exception_part(frame, LL_TYPE_EXCEPTION_TYPE) && i < sizeof parts / sizeof parts[0]; i++) {
-        const struct frame_value *part = line_exception_part(frame, parts[i].type);
-        if (!part)
-            continue;
-        bytes_add(b, slice_of(parts[i].key));
-        line_add_exception_part(b, part, limits);
-    }
-}
+static const char *const exception_keys[LINE_EXCEPTION_KEYS] = {
+    [LINE_EXCEPTION_TYPE] = "exception.type",
+    [LINE_EXCEPTION_MESSAGE] = "exception.message",
+    [LINE_EXCEPTION_CODE] = "exception.code",
+    [LINE_EXCEPTION_STACK] = "exception.stacktrace",
+};
 
 static void add_record(struct bytes *b, const struct record_run *run, const struct record_site *site,
                        const struct frame_view *frame, uint64_t seq, int64_t unix_ns,
@@ -86,7 +66,7 @@ static void add_record(struct bytes *b, const struct record_run *run, const stru
     line_add_member_if_any(b, "request_id", frame->context[CONTEXT_REQUEST_ID]);
     line_add_member_if_any(b, "url.path", frame->context[CONTEXT_ENDPOINT]);
     line_add_member_if_any(b, "user.id", frame->context[CONTEXT_USER]);
-    add_exception(b, frame, limits);
+    line_add_exception_members(b, exception_keys, frame, limits);
     if (site->view.level >= run->source_level)
         add_source(b, &site->view);
     line_add_fields(b, site, frame, limits);
@@ -104,7 +84,7 @@ static void add_mark(struct bytes *b, const struct record_run *run, const struct
     add_run(b, run, seq, mark->pid_thread);
     line_add_member(b, "mark", slice_of(mark->mark));
     if (mark->dropped_count) {
-        add_number_member(b, "dropped.count", mark->dropped_count);
+        line_add_number_member(b, "dropped.count", mark->dropped_count);
         line_add_member(b, "dropped.reason", slice_of(mark->dropped_reason));
         line_add_member(b, "dropped.level", slice_of(record_level_name(mark->dropped_level)));
     }

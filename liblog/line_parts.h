@@ -25,10 +25,23 @@ struct line_limits {
 void line_add_text(struct bytes *b, struct slice text, const struct line_limits *limits);
 void line_add_member(struct bytes *b, const char *key, struct slice text);
 void line_add_member_if_any(struct bytes *b, const char *key, struct slice text);
+void line_add_number_member(struct bytes *b, const char *key, uint64_t value);
 void line_add_fields(struct bytes *b, const struct record_site *site, const struct frame_view *frame,
                      const struct line_limits *limits);
 void line_add_exception_part(struct bytes *b, const struct frame_value *part,
                              const struct line_limits *limits);
+
+/* The exception as members of their own, each under the layout's key for it; the call stack as one string, a
+ * line for each call. */
+enum {
+    LINE_EXCEPTION_TYPE,
+    LINE_EXCEPTION_MESSAGE,
+    LINE_EXCEPTION_CODE,
+    LINE_EXCEPTION_STACK,
+    LINE_EXCEPTION_KEYS
+};
+void line_add_exception_members(struct bytes *b, const char *const keys[static LINE_EXCEPTION_KEYS],
+                                const struct frame_view *frame, const struct line_limits *limits);
 const struct frame_value *line_exception_part(const struct frame_view *frame, unsigned type);
 bool line_is_exception(unsigned type);
 

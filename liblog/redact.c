@@ -17,6 +17,12 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
+/* One of 64 for a pair of letters. */
+static uint64_t ending_bit(char before_last, char last)
+{
+    return UINT64_C(1) << ((7u * (unsigned char)lower(before_last) + (unsigned char)lower(last)) & 63);
+}
+
 static int refuse(ll_problem *problem, const char *list, const char *why)
 {
     return problem_set(
@@ -41,6 +47,7 @@ static const char *add_name(struct redact *redact, const char *text, size_t text
     }
     if (size == 0)
         return "a name in it is empty";
+    redact->endings |= size == 1 ? UINT64_MAX : ending_bit(name[size - 2], name[size - 1]);
     redact->size[redact->count++] = (uint8_t)size;
     return NULL;
 }
@@ -60,6 +67,7 @@ static const char *add_names(struct redact *redact, const char *list)
 int redact_init(struct redact *redact, const char *list, ll_problem *problem)
 {
     redact->count = 0;
+    redact->endings = 0;
     add_names(redact, built_in);
     const char *fault = add_names(redact, list);
     return fault ? refuse(problem, list, fault) : LL_OK;
@@ -78,9 +86,19 @@ static bool ends_with(const char *key, size_t key_size, const char *name, size_t
     return name_size == 0;
 }
 
+/* False for most keys, at the cost of two letters. */
+static bool may_end_with_a_name(const struct redact *redact, const char *key, size_t size)
+{
+    if (size < 2 || is_passed_over(key[size - 1]) || is_passed_over(key[size - 2]))
+        return true;
+    return redact->endings & ending_bit(key[size - 2], key[size - 1]);
+}
+
 bool redact_has_key(const struct redact *redact, const char *key, size_t size)
 {
-    for (uint32_t i = 0; redact && i < redact->count; i++)
+    if (!redact || !may_end_with_a_name(redact, key, size))
+        return false;
+    for (uint32_t i = 0; i < redact->count; i++)
         if (ends_with(key, size, redact->name[i], redact->size[i]))
             return true;
     return false;

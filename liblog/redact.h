@@ -18,6 +18,7 @@ struct redact {
     char name[REDACT_NAMES_MAX][REDACT_NAME_BYTES_MAX]; /* as they are compared */
     uint8_t size[REDACT_NAMES_MAX];
     uint32_t count;
+    uint64_t endings; /* a bit for the last two letters of each name: most keys have none of them */
 };
 
 /* Takes the built-in names and those in `list`, separated by commas (may be empty). LL_OK, or LL_EINVAL with

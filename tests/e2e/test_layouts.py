@@ -11,7 +11,7 @@ from collections import Counter
 
 import pytest
 
-from support.logger import Counters, Restless
+from support.logger import Counters, Restless, log_environment
 from support.processes import run, wait_until
 from support.shipper import Shipper
 
@@ -75,6 +75,19 @@ def test_ecs_is_read_by_jq_by_the_schemas_names(build, tmp_path):
     showcase(build, log, "ecs", LOG_SERVICE="shop", APP_ENV="production", LOG_MARKS="off")
     records = jq(log, '[."log.level", ."service.name", ."service.environment", ."ecs.version", (."@timestamp"|endswith("Z"))]')
     assert records == [[level, "shop", "production", "8.11.0", True] for level in LEVELS]
+
+
+@pytest.mark.parametrize("layout, kind, stack, mark", [
+    ("ecs", '."error.type"', '."error.stack_trace"', '."labels.mark"'),
+    ("otel", '.attributes."exception.type"', '.attributes."exception.stacktrace"', ".attributes.mark"),
+])
+def test_a_call_stack_is_one_text_with_a_line_for_each_call(build, tmp_path, layout, kind, stack, mark):
+    log = tmp_path / "app.log"
+    subprocess.run([build / "tests" / "loggers" / "crasher", "segv"], cwd=tmp_path, timeout=60,
+                   env=log_environment(log, LOG_FORMAT=layout))
+    [[name, text]] = jq(log, f'select({mark} == "crash") | [{kind}, {stack}]')
+    assert name == "SIGSEGV"
+    assert [line.split("+")[0] for line in text.split("\n")][:2] == ["write_to_nowhere", "serve_request"]
 
 
 def test_otel_is_read_by_jq_by_the_data_models_names(build, tmp_path):

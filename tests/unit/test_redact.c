@@ -50,6 +50,9 @@ static void a_list_adds_names(void **state)
     use("IBAN, card-number");
     assert_true(has("iban") && has("customer_iban") && has("cardNumber") && has("password"));
     assert_false(has("iban_country"));
+    use("Q");
+    assert_true(has("q") && has("faq") && has("secret"));
+    assert_false(has("fat"));
     use("");
     assert_false(has("iban"));
 }
