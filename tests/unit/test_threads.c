@@ -222,7 +222,7 @@ static void end_many(int rounds, void *argument, int signal)
     expect_others_unharmed(calls_returned);
 }
 
-static void a_cancelled_thread_harms_no_other(void **state)
+static __attribute__((unused)) void a_cancelled_thread_harms_no_other(void **state)
 {
     (void)state;
     end_many(30, NULL, 0);
@@ -423,20 +423,23 @@ int main(void)
         in_folder(a_thread_that_ends_leaves_nothing_behind),
         in_folder(more_threads_at_once_than_there_are_rings_lose_nothing),
         in_folder(threads_for_whose_rings_there_is_no_room_share_one),
-#if !defined(__SANITIZE_THREAD__) &&                                                                         \
-    !defined(__SANITIZE_ADDRESS__) /* which count threads and stacks by their end */
+#ifndef __SANITIZE_THREAD__ /* it has gone before the last destructor */
+        in_folder(a_thread_that_logs_in_its_last_destructor_is_heard_and_leaves_nothing_behind),
+#endif
+/* Sanitizers count threads and mark stacks by the usual ends: a jump or a cancellation leaves marks of calls
+ * behind that never returned, over which the sanitizer itself falls, and one of them lets no signal through.
+ */
+#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
         in_folder(a_thread_that_ends_without_its_destructors_leaves_nothing_behind),
         in_folder(closing_does_not_wait_for_a_thread_that_vanished_in_a_call),
         in_folder(a_thread_cancelled_in_the_middle_of_a_call_harms_no_other),
         in_folder(a_thread_that_a_handler_ends_in_the_middle_of_a_call_harms_no_other),
-#endif
-#if !defined(__SANITIZE_THREAD__) /* which lets no signal through, and has gone before the last destructor   \
-                                   */
-        in_folder(a_thread_that_logs_in_its_last_destructor_is_heard_and_leaves_nothing_behind),
         in_folder(a_thread_that_handlers_jump_out_of_calls_goes_on_with_its_own_ring),
         in_folder(the_same_on_an_alternate_stack),
 #endif
+#ifndef __SANITIZE_ADDRESS__
         in_folder(a_cancelled_thread_harms_no_other),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
