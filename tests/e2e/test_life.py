@@ -89,3 +89,13 @@ def test_a_daemon_keeps_what_its_parent_logged_before(build, tmp_path):
     parent = next(record["run_id"] for record in found if record["message"] == "in the parent")
     assert all(record["parent_run_id"] == parent for record in found if record["message"] == "in the daemon")
     assert ring_files(log) == []
+
+
+def test_what_handlers_of_exit_log_is_there_before_the_end(build, tmp_path):
+    log = tmp_path / "app.log"
+    done = subprocess.run([build / "tests" / "loggers" / "at_exit"], env=log_environment(log), capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+    found = records(log)
+    assert [record["seq"] for record in found] == [1, 2, 3, 4]
+    assert [record["message"] for record in found[:3]] == ["main", "handler registered after open", "handler registered before open"]
+    assert found[3]["mark"] == "close" and ring_files(log) == []
