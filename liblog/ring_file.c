@@ -434,8 +434,9 @@ static int segment_load(struct ring_file *file, uint32_t index, const char **ret
     return error;
 }
 
-/* Reads the pages before the segments; only the identity's page size tells how many bytes these are. */
-static int front_load(struct ring_file *file, const char **ret_reason)
+/* Reads what stands before the segments, with the table of sites or without; only the identity's page size
+ * tells how many bytes these are. */
+static int front_load(struct ring_file *file, bool with_sites, const char **ret_reason)
 {
     struct ring_identity identity;
     int error = read_all(file->fd, 0, &identity, sizeof identity);
@@ -448,7 +449,7 @@ static int front_load(struct ring_file *file, const char **ret_reason)
     if (!memory)
         return LL_ENOMEM;
     point_into(file, memory);
-    error = read_all(file->fd, 0, memory, front_bytes(file));
+    error = read_all(file->fd, 0, memory, with_sites ? front_bytes(file) : PAGES * file->page);
     if (error)
         return error;
     *file->identity = identity; /* what was checked, should the file have changed in between */
@@ -460,7 +461,7 @@ int ring_file_load(struct ring_file *file, int fd, const char **ret_reason)
     *file = (struct ring_file){.fd = fd, .is_copy = true};
     *ret_reason = too_short;
     file->segment = calloc(RING_FILE_SEGMENTS_MAX, sizeof *file->segment);
-    int error = file->segment ? front_load(file, ret_reason) : LL_ENOMEM;
+    int error = file->segment ? front_load(file, true, ret_reason) : LL_ENOMEM;
     uint32_t segments = error ? 0 : file->growth->segments;
     for (uint32_t i = 0; i < segments && !error; i++)
         error = segment_load(file, i, ret_reason);
@@ -488,30 +489,12 @@ static int peek_segment(struct ring_file *file, uint32_t index)
     return read_all(file->fd, segment_offset(file, index), segment->control_page, file->page);
 }
 
-static int peek_front(struct ring_file *file, const char **ret_reason)
-{
-    struct ring_identity identity;
-    int error = read_all(file->fd, 0, &identity, sizeof identity);
-    if (!error)
-        error = fault(identity_fault(&identity), ret_reason);
-    if (error)
-        return error;
-    file->page = identity.page;
-    char *memory = malloc(front_bytes(file));
-    if (!memory)
-        return LL_ENOMEM;
-    point_into(file, memory);
-    error = read_all(file->fd, 0, memory, PAGES * file->page);
-    *file->identity = identity;
-    return error ? error : fault(growth_fault(file->growth), ret_reason);
-}
-
 int ring_file_peek(struct ring_file *file, int fd, const char **ret_reason)
 {
     *file = (struct ring_file){.fd = fd, .is_copy = true};
     *ret_reason = too_short;
     file->segment = calloc(RING_FILE_SEGMENTS_MAX, sizeof *file->segment);
-    int error = file->segment ? peek_front(file, ret_reason) : LL_ENOMEM;
+    int error = file->segment ? front_load(file, false, ret_reason) : LL_ENOMEM;
     uint32_t segments = error ? 0 : file->growth->segments;
     for (uint32_t i = 0; i < segments && !error; i++)
         error = peek_segment(file, i);

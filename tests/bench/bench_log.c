@@ -518,6 +518,9 @@ int main(int argc, char **argv)
             part = argv[++i];
         } else if (strcmp(argv[i], "--call") == 0) {
             call_only = true;
+        } else if (argv[i][0] == '-') {
+            fprintf(stderr, "usage: bench_log [--quick] [--only PART] [--call] [FOLDER]\n");
+            return 64;
         } else {
             folder = argv[i];
         }
