@@ -399,11 +399,13 @@ static void tell_left_lines(struct pipeline *pipeline)
     for (struct source *source = tail_next(pipeline->tail, NULL); source;
          source = tail_next(pipeline->tail, source)) {
         uint64_t left = source_unread_bytes(source, LANE_STATS);
+        struct problem words; /* not one; but a file's name may hold anything */
         if (left == 0 || source->record.evidence.compressed)
             continue;
-        fprintf(stderr, "shipper: %s: the last line, %llu bytes from %llu on, has no end yet and is left\n",
-                source->record.path, (unsigned long long)left,
-                (unsigned long long)source->position[LANE_STATS]);
+        problem_set(
+            &words, ERR_NONE, "%s: the last line, %llu bytes from %llu on, has no end yet and is left",
+            source->record.path, (unsigned long long)left, (unsigned long long)source->position[LANE_STATS]);
+        fprintf(stderr, "shipper: %s\n", words.text);
     }
 }
 
