@@ -111,15 +111,6 @@ static const enum event_key text_from[SERIES_TEXT_COUNT] = {
     [SERIES_ENDPOINT] = EVENT_ENDPOINT,   [SERIES_LOGGER] = EVENT_LOGGER,
 };
 
-/* All of a value but where it is: its size, and above that its kind and whether it is escaped. */
-static inline uint64_t value_nature(const struct value *value)
-{
-    uint64_t nature;
-    static_assert(sizeof(*value) - offsetof(struct value, size) == sizeof(nature), "one word");
-    memcpy(&nature, &value->size, sizeof(nature));
-    return le64toh(nature);
-}
-
 /* The texts as they stand in the line, which is how nearly all of them may stand. Whether they may: each is
  * absent, or a string of moderate size without escapes. */
 static inline bool view_key(const struct event *event, struct series_key *ret_key)

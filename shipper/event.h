@@ -7,6 +7,8 @@
 
 #include "liblog/base/slice.h"
 
+#include <assert.h>
+#include <endian.h>
 #include <stdint.h>
 
 enum value_kind {
@@ -26,6 +28,17 @@ struct value {
     uint16_t kind;
     uint16_t escaped; /* 0 or 1; of this width, so that all but `data` is one word without a gap */
 };
+
+/* All of a value but where it is, in one word: its size, above that its kind, and whether it is escaped. */
+static inline uint64_t value_nature(const struct value *value)
+{
+    uint64_t nature;
+    static_assert(sizeof(*value) - offsetof(struct value, size) == sizeof(nature), "one word");
+    memcpy(&nature, &value->size, sizeof(nature));
+    return le64toh(nature);
+}
+
+#define VALUE_NATURE_STRING ((uint64_t)VALUE_STRING << 32) /* of a string that is empty, and not escaped */
 
 /* The record's keys that shipper uses. Nested ones are taken only from the record's own objects of that name.
  */
