@@ -30,7 +30,7 @@ struct value {
     uint16_t escaped; /* 0 or 1; of this width, so that all but `data` is one word without a gap */
 };
 
-/* The value's size, kind and, above these, `escaped`, in one word. */
+/* All of a value but where it is, in one word: its size, above that its kind, and whether it is escaped. */
 static inline uint64_t value_nature(const struct value *value)
 {
     uint64_t nature;
@@ -46,6 +46,8 @@ static inline void value_set(struct value *value, const char *data, size_t size,
     value->data = data;
     memcpy(&value->size, &nature, sizeof(nature));
 }
+
+#define VALUE_NATURE_STRING ((uint64_t)VALUE_STRING << 32) /* of a string that is empty, and not escaped */
 
 /* The record's keys that shipper uses. Nested ones are taken only from the record's own objects of that name.
  */

@@ -21,12 +21,12 @@ static bool read_time(struct scanner *scanner, struct slice text, int64_t now_ns
 
 static bool time_is_good(struct scanner *scanner, const struct value *value, int64_t now_ns, int64_t *ret_ns)
 {
-    char memory[WORD_SIZE_MAX];
+    char memory[WORD_SIZE_MAX + SCAN_PADDING];
     if (value->kind != VALUE_STRING && value->kind != VALUE_NUMBER)
         return false;
     int64_t ns;
     struct slice text =
-        value->escaped ? value_text(value, memory, sizeof(memory)) : slice_from(value->data, value->size);
+        value->escaped ? value_text(value, memory, WORD_SIZE_MAX) : slice_from(value->data, value->size);
     if (!read_time(scanner, text, now_ns, &ns) || ns > now_ns + time_ahead_ns_max)
         return false;
     *ret_ns = ns;
@@ -74,25 +74,50 @@ static enum level read_level(const struct scanner *scanner, const struct value *
 
 /* The eight bytes at `text`, of which the line's padding lets all be read, with zeros for those from `size`
  * on. */
-static uint64_t short_word(const char *text, size_t size)
+static inline uint64_t short_word(const char *text, size_t size)
 {
     uint64_t word;
     memcpy(&word, text, sizeof(word));
     return le64toh(word) & (UINT64_MAX >> (64 - 8 * size));
 }
 
-/* A program has few levels, and the same text always means the same. */
-static enum level level_of(struct scanner *scanner, const struct value *value)
+/* Where a level is remembered: a program has few, and the same text always means the same. NULL for what is
+ * no short word. */
+static inline struct scan_level *level_place(struct scanner *scanner, const struct value *value,
+                                             uint64_t *ret_word)
 {
     bool is_word = value->kind == VALUE_STRING || value->kind == VALUE_NUMBER;
     if (!is_word || value->escaped || value->size == 0 || value->size > sizeof(uint64_t))
+        return NULL;
+    *ret_word = short_word(value->data, value->size);
+    return &scanner->levels[(*ret_word * UINT64_C(0x9E3779B97F4A7C15)) >> (64 - SCAN_LEVELS_BITS)];
+}
+
+static inline bool level_is(const struct scan_level *seen, uint64_t word, const struct value *value)
+{
+    return seen->word == word && seen->size == value->size;
+}
+
+static enum level level_of(struct scanner *scanner, const struct value *value)
+{
+    uint64_t word;
+    struct scan_level *seen = level_place(scanner, value, &word);
+    if (!seen)
         return read_level(scanner, value);
-    uint64_t word = short_word(value->data, value->size);
-    struct scan_level *seen =
-        &scanner->levels[(word * UINT64_C(0x9E3779B97F4A7C15)) >> (64 - SCAN_LEVELS_BITS)];
-    if (seen->word != word || seen->size != value->size)
+    if (!level_is(seen, word, value))
         *seen = (struct scan_level){word, (uint8_t)value->size, (uint8_t)read_level(scanner, value)};
     return (enum level)seen->level;
+}
+
+/* A whole number of at most eight digits; 0 when there is none. */
+static inline bool short_count(const struct value *value, uint64_t *ret_number)
+{
+    *ret_number = 0;
+    if (value->kind != VALUE_NUMBER || value->size > sizeof(uint64_t))
+        return value->kind == VALUE_ABSENT;
+    uint64_t digits = digits_load(value->data) << (64 - 8 * value->size);
+    *ret_number = digits_value(digits);
+    return !digits_others(digits);
 }
 
 /* A positive whole number, or 0. */
@@ -101,10 +126,6 @@ static uint64_t count_of(const struct value *value)
     uint64_t number;
     if (value->kind != VALUE_NUMBER)
         return 0;
-    if (value->size <= sizeof(uint64_t)) {
-        uint64_t digits = digits_load(value->data) << (64 - 8 * value->size);
-        return digits_others(digits) ? 0 : digits_value(digits);
-    }
     return number_to_u64(slice_from(value->data, value->size), &number) < 0 ? 0 : number;
 }
 
@@ -136,7 +157,31 @@ static void take_type_from_trace(struct event *event)
     event->taken |= UINT32_C(1) << EVENT_EXCEPTION_TYPE;
 }
 
-void event_interpret(struct scanner *scanner, struct event *event, int64_t now_ns, int64_t previous_ns)
+/* What nearly every record has: a time in the minute of the one before, a level that was seen, a short
+ * number, no mark and no trace. Nothing here is called, so that one record's values are read while the one
+ * before still waits for its own. */
+static inline bool interpret_usual(struct scanner *scanner, struct event *event, int64_t now_ns)
+{
+    const struct value *time = &event->value[EVENT_TIMESTAMP], *level = &event->value[EVENT_LEVEL];
+    uint64_t word;
+    if (value_nature(time) >> 32 != VALUE_STRING || scanner->plain ||
+        event->value[EVENT_MARK].kind != VALUE_ABSENT ||
+        event->value[EVENT_EXCEPTION_TRACEBACK].kind != VALUE_ABSENT ||
+        !scan_minute_time(&scanner->minute, slice_from(time->data, time->size), &event->time_ns) ||
+        event->time_ns > now_ns + time_ahead_ns_max || !short_count(&event->value[EVENT_SEQ], &event->seq))
+        return false;
+    const struct scan_level *seen = level_place(scanner, level, &word);
+    if (!seen || !level_is(seen, word, level))
+        return false;
+    event->level = (enum level)seen->level;
+    event->dropped = 0;
+    event->bad_time = event->is_mark = event->is_crash = false;
+    event->is_copy = event->value[EVENT_COPY].kind == VALUE_TRUE;
+    return true;
+}
+
+__attribute__((noinline)) static void interpret_any(struct scanner *scanner, struct event *event,
+                                                    int64_t now_ns, int64_t previous_ns)
 {
     event->bad_time = !time_is_good(scanner, &event->value[EVENT_TIMESTAMP], now_ns, &event->time_ns);
     if (event->bad_time)
@@ -146,4 +191,10 @@ void event_interpret(struct scanner *scanner, struct event *event, int64_t now_n
     event->is_copy = event->value[EVENT_COPY].kind == VALUE_TRUE;
     interpret_mark(event);
     take_type_from_trace(event);
+}
+
+void event_interpret(struct scanner *scanner, struct event *event, int64_t now_ns, int64_t previous_ns)
+{
+    if (!interpret_usual(scanner, event, now_ns))
+        interpret_any(scanner, event, now_ns, previous_ns);
 }

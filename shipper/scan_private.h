@@ -4,18 +4,10 @@
 
 #include "plain.h"
 #include "plain_time.h"
+#include "scan_minute.h"
 #include "scan_names.h"
 #include "scan_shape.h"
 #include "scan_way.h"
-
-enum { MINUTE_TEXT_SIZE = 16 }; /* 2025-10-19T14:30 */
-
-/* Records come in time order, so most begin with the same minute as the one before. */
-struct scan_minute {
-    bool known;
-    char text[MINUTE_TEXT_SIZE];
-    int64_t ns;
-};
 
 /* A level as it was spelled in some line before, in at most eight bytes. */
 struct scan_level {
@@ -46,7 +38,7 @@ struct scanner {
 
 /* A time as logs write it: RFC 3339 in UTC or with an offset (its colon may be missing), or a number of
  * seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by its magnitude. 0, or -1 when
- * it is none. */
+ * it is none. SCAN_PADDING bytes behind it are readable. */
 int scan_time(struct scan_minute *minute, struct slice text, int64_t *ret_ns);
 
 #endif

@@ -1,7 +1,5 @@
 #include "scan_private.h"
 
-#include "scan_digits.h"
-
 #include "liblog/base/number.h"
 #include "liblog/base/time_text.h"
 
@@ -103,43 +101,14 @@ static int time_from_epoch(struct slice text, int64_t *ret_ns)
     return 0;
 }
 
-/*
- * The fraction of a second in the `size` (one to nine) digits at `text`, which has more than eight bytes
- * before it. -1 when they are none.
- */
-static int64_t fraction_ns(const char *text, size_t size)
-{
-    static const int32_t unit_ns[10] = {0, 100000000, 10000000, 1000000, 100000, 10000, 1000, 100, 10, 1};
-    unsigned last = (unsigned)text[size - 1] - '0';
-    /* All but the last, at the end of a word; what is before them becomes zeros. */
-    uint64_t digits = size == 1 ? 0 : digits_load(text + size - 9) >> (8 * (9 - size)) << (8 * (9 - size));
-    if (last > 9 || digits_others(digits))
-        return -1;
-    return (int64_t)(digits_value(digits) * 10 + last) * unit_ns[size];
-}
-
-/* `:SS[.fraction]Z` behind the minute that we know. */
-static int time_in_minute(const struct scan_minute *minute, struct slice text, int64_t *ret_ns)
-{
-    const char *rest = text.data + MINUTE_TEXT_SIZE;
-    size_t size = text.size - MINUTE_TEXT_SIZE;
-    if (rest[0] != ':' || rest[1] < '0' || rest[1] > '5' || !is_digit(rest[2]) || rest[size - 1] != 'Z')
-        return -1;
-    int64_t fraction = 0;
-    if (size > 4)
-        fraction = rest[3] == '.' && size > 5 && size <= 14 ? fraction_ns(rest + 4, size - 5) : -1;
-    if (fraction < 0)
-        return -1;
-    *ret_ns = minute->ns + ((rest[1] - '0') * 10 + (rest[2] - '0')) * (int64_t)NS_PER_S + fraction;
-    return 0;
-}
-
-/* Keeps the minute of a time in UTC. Seconds of a minute before 1970 count forward, too. */
+/* Keeps the minute of a time in UTC. Seconds of a minute before 1970 count forward, too. At either end of
+ * what can be told in nanoseconds a minute is not whole, and not kept. */
 static void remember_minute(struct scan_minute *minute, struct slice text, int64_t ns)
 {
-    if (text.size < MINUTE_TEXT_SIZE + 4 || text.data[text.size - 1] != 'Z')
-        return;
     int64_t per_minute = INT64_C(60) * NS_PER_S;
+    if (text.size < MINUTE_SECOND_SIZE || text.data[text.size - 1] != 'Z' || ns < INT64_MIN + per_minute ||
+        ns > INT64_MAX - per_minute)
+        return;
     int64_t into = ns % per_minute;
     minute->known = true;
     memcpy(minute->text, text.data, MINUTE_TEXT_SIZE);
@@ -161,9 +130,7 @@ static int time_with_short_offset(struct slice text, int64_t *ret_ns)
 
 int scan_time(struct scan_minute *minute, struct slice text, int64_t *ret_ns)
 {
-    bool known = minute->known && text.size >= MINUTE_TEXT_SIZE + 4 &&
-                 memcmp(text.data, minute->text, MINUTE_TEXT_SIZE) == 0;
-    if (known && time_in_minute(minute, text, ret_ns) == 0)
+    if (scan_minute_time(minute, text, ret_ns))
         return 0;
     if (time_from_text(text, ret_ns) == 0) {
         remember_minute(minute, text, *ret_ns);

@@ -1079,6 +1079,93 @@ static void times_one_after_the_other_are_each_read_right(void **state)
     scanner_free(scanner);
 }
 
+/* ---- what is remembered of records before must never show ---- */
+
+static const char *const time_spellings[] = {
+    "",
+    "\"2025-10-19T14:30:00Z\"",
+    "\"2025-10-19T14:30:59.5Z\"",
+    "\"2025-10-19T14:30:09.123456789Z\"",
+    "\"2025-10-19T14:30:10.12345678Z\"",
+    "\"2025-10-19T14:30:10.1234567891Z\"",
+    "\"2025-10-19T14:30:60Z\"",
+    "\"2025-10-19T14:30:5:Z\"",
+    "\"2025-10-19T14:30::5Z\"",
+    "\"2025-10-19T14:30:00.Z\"",
+    "\"2025-10-19T14:30:00,5Z\"",
+    "\"2025-10-19T14:30:00.1x3Z\"",
+    "\"2025-10-19T14:30:00.12345678xZ\"",
+    "\"2025-10-19T14:30:00.5+00:00\"",
+    "\"2025-10-19T14:30.00Z\"",
+    "\"2025-10-19T14:30:0\\u0031Z\"",
+    "\"2025-10-19T14:35:00.5Z\"",
+    "\"1969-12-31T23:59:59.999999999Z\"",
+    "\"2262-04-11T23:47:59Z\"",
+    "1760884200",
+    "null",
+};
+static const char *const level_spellings[] = {"",
+                                              "\"INFO\"",
+                                              "\"CRITICAL\"",
+                                              "\"EXCEPTION\"",
+                                              "\"\"",
+                                              "\"ERR\\u004fR\"",
+                                              "\"informational\"",
+                                              "\"error\"",
+                                              "30",
+                                              "3",
+                                              "3.0",
+                                              "true"};
+static const char *const seq_spellings[] = {
+    "",   "1",   "0",   "17",     "99999999", "100000000", "18446744073709551615",
+    "-1", "1.5", "1e3", "\"17\"", "null"};
+static const char *const mark_spellings[] = {"", "", "\"crash\"", "\"close\"", "\"\"", "null"};
+static const char *const copy_spellings[] = {"", "", "true", "false"};
+
+#define ANY_OF(list) (list)[(size_t)rand() % (sizeof(list) / sizeof((list)[0]))]
+
+static void add_member(char line[static 512], const char *key, const char *value)
+{
+    size_t size = strlen(line);
+    if (*value)
+        snprintf(line + size, 512 - size, "%s\"%s\":%s", size > 1 ? "," : "", key, value);
+}
+
+static struct event interpreted(struct scanner *scanner, struct slice line)
+{
+    struct event event;
+    assert_int_equal(scan_line(scanner, line, &event), 0);
+    event_interpret(scanner, &event, NOW_NS, 77);
+    return event;
+}
+
+/* Truth: a scanner that has seen no other record. */
+static void a_record_means_the_same_whatever_came_before_it(void **state)
+{
+    (void)state;
+    struct scanner *used = scanner_with(&liblog_config);
+    srand(20251019);
+    for (int i = 0; i < 5000; i++) {
+        char line[512] = "{";
+        add_member(line, "timestamp", ANY_OF(time_spellings));
+        add_member(line, "level", ANY_OF(level_spellings));
+        add_member(line, "seq", ANY_OF(seq_spellings));
+        add_member(line, "mark", ANY_OF(mark_spellings));
+        add_member(line, "copy", ANY_OF(copy_spellings));
+        strcat(line, "}");
+        struct held held = hold(slice_of(line), '0');
+        struct scanner *fresh = scanner_with(&liblog_config);
+        struct event expected = interpreted(fresh, held.line), event = interpreted(used, held.line);
+        if (event.time_ns != expected.time_ns || event.bad_time != expected.bad_time ||
+            event.level != expected.level || event.seq != expected.seq || event.is_mark != expected.is_mark ||
+            event.is_crash != expected.is_crash || event.is_copy != expected.is_copy)
+            fail_msg("after others it means something else: %s", line);
+        scanner_free(fresh);
+        free(held.memory);
+    }
+    scanner_free(used);
+}
+
 static void a_missing_unreadable_or_future_time_is_bad_and_stood_in_for(void **state)
 {
     (void)state;
@@ -1274,6 +1361,7 @@ int main(void)
         cmocka_unit_test(marks_copies_and_numbers_are_told_from_look_alikes),
         cmocka_unit_test(times_are_read_in_every_spelling),
         cmocka_unit_test(times_one_after_the_other_are_each_read_right),
+        cmocka_unit_test(a_record_means_the_same_whatever_came_before_it),
         cmocka_unit_test(a_missing_unreadable_or_future_time_is_bad_and_stood_in_for),
         cmocka_unit_test(another_programs_keys_are_mapped_nested_and_dotted),
         cmocka_unit_test(levels_come_from_a_table_of_ranges_and_words),
