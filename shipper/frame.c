@@ -150,8 +150,6 @@ static bool ends_are_left(const struct framer *framer)
 /* Maps what follows, unless it is known already that no line ends near. Whether a line does. */
 static bool look_ahead(struct framer *framer)
 {
-    while (ends_are_left(framer) && framer_line_end(framer) < framer->at)
-        framer->next++;
     bool in_vain = framer->ends.count == 0 && framer->at < map_begin(framer) + framer->map.size;
     if (!ends_are_left(framer) && !in_vain) {
         line_map_make(&framer->map, rest_of(framer), framer->map_blocks);
@@ -159,6 +157,12 @@ static bool look_ahead(struct framer *framer)
         framer->next = 0;
     }
     return ends_are_left(framer);
+}
+
+static void pass_over_ends(struct framer *framer)
+{
+    while (ends_are_left(framer) && framer_line_end(framer) < framer->at)
+        framer->next++;
 }
 
 /* The first NUL from here on. It is not looked for where the map says that there is none. */
@@ -204,14 +208,15 @@ struct frame framer_next(struct framer *framer)
     if (!look_ahead(framer))
         return take_any(framer);
     struct frame frame;
+    bool odd = framer->ends.odd[framer->next];
     if (framer_take_usual_line(framer, &frame))
         return frame;
-    bool odd = framer->ends.odd[framer->next];
     frame = take_any(framer);
     if (frame.kind == FRAME_LINE) {
         frame.map = &framer->map;
         frame.odd = odd;
     }
+    pass_over_ends(framer);
     return frame;
 }
 
