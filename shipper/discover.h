@@ -73,7 +73,9 @@ struct found {
 struct discover_options {
     const struct config_input *inputs;
     int input_count;
-    const char *const *own_files; /* never found, nor what belongs to them (-wal, -shm, rotated ones) */
+    const char *const
+        *own_files; /* never found, however a pattern spells their path, nor what belongs to them
+                       (-wal, -shm, rotated ones) */
     int own_file_count;
     void (*on_problem)(void *context, const struct problem *problem, const char *path); /* not NULL */
     void *context;

@@ -83,14 +83,12 @@ static int open_outputs(struct pipeline *pipeline, struct problem *ret_problem)
     return 0;
 }
 
-/* Its own database and, when they are files, its output and its words are never inputs. */
 static int open_tail(struct pipeline *pipeline, struct problem *ret_problem)
 {
-    pipeline->own_file[0] = pipeline->config->database_file;
-    pipeline->own_file[1] = "/proc/self/fd/1";
-    pipeline->own_file[2] = "/proc/self/fd/2";
     struct source_record *known = NULL;
     int known_count = 0;
+    if (own_files_init(&pipeline->own_files, pipeline->config) < 0)
+        return problem_set(ret_problem, ERR_INT_002, "no memory is left to begin with");
     int result = store_load_sources(pipeline->store, ret_problem, &known, &known_count);
     if (result < 0)
         return result;
@@ -98,8 +96,8 @@ static int open_tail(struct pipeline *pipeline, struct problem *ret_problem)
         .inputs = pipeline->config->inputs,
         .input_count = pipeline->config->input_count,
         .once = pipeline->options->once,
-        .own_files = pipeline->own_file,
-        .own_file_count = PIPELINE_OWN_FILES,
+        .own_files = pipeline->own_files.path,
+        .own_file_count = pipeline->own_files.count,
         .known = known,
         .known_count = known_count,
         .lane_count = pipeline->lane_count,
@@ -153,6 +151,7 @@ static void close_all(struct pipeline *pipeline)
         pattern_free(pipeline->event_start[i]);
     reader_release(&pipeline->reader);
     tail_free(pipeline->tail);
+    own_files_release(&pipeline->own_files);
     committer_release(&pipeline->committer);
     batch_free(pipeline->batch);
     free(pipeline);
@@ -405,11 +404,13 @@ static void tell_left_lines(struct pipeline *pipeline)
     for (struct source *source = tail_next(pipeline->tail, NULL); source;
          source = tail_next(pipeline->tail, source)) {
         uint64_t left = source_unread_bytes(source, LANE_STATS);
+        struct problem words; /* not one; but a file's name may hold anything */
         if (left == 0 || source->record.evidence.compressed)
             continue;
-        fprintf(stderr, "shipper: %s: the last line, %llu bytes from %llu on, has no end yet and is left\n",
-                source->record.path, (unsigned long long)left,
-                (unsigned long long)source->position[LANE_STATS]);
+        problem_set(
+            &words, ERR_NONE, "%s: the last line, %llu bytes from %llu on, has no end yet and is left",
+            source->record.path, (unsigned long long)left, (unsigned long long)source->position[LANE_STATS]);
+        fprintf(stderr, "shipper: %s\n", words.text);
     }
 }
 

@@ -10,6 +10,7 @@
 #include "frame.h"
 #include "joiner.h"
 #include "output.h"
+#include "own_files.h"
 #include "pipeline.h"
 #include "progress.h"
 #include "scan.h"
@@ -22,7 +23,6 @@ enum {
         256 *
         1024, /* read at a time; it stays in the processor's second memory until it has been gone through */
     LINES_AT_ONCE = 32, /* so few that their events stay in the processor's nearest memory */
-    PIPELINE_OWN_FILES = 3,
     COMMIT_ROWS_MAX = 100000,
     FLUSH_MS_MAX = 3000, /* at a stop */
 };
@@ -96,7 +96,7 @@ struct pipeline {
     struct store *store;
     struct control *control; /* NULL where the state folder takes no socket */
     struct batch *batch;
-    const char *own_file[PIPELINE_OWN_FILES]; /* never inputs; the tail borrows them */
+    struct own_files own_files; /* never inputs; the tail borrows them */
     struct tail *tail;
     struct agenda agenda;
     bool may_drop; /* some source may be through that was not before */

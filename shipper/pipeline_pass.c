@@ -275,13 +275,14 @@ static int cut_lines(struct pass *pass, struct line *lines, enum frame_kind *ret
 {
     int count = 0;
     do {
-        lines[count].frame =
-            pass->joiner.start ? joiner_next(&pass->joiner, &pass->framer) : framer_next(&pass->framer);
-        *ret_last = lines[count].frame.kind;
+        struct frame *frame = &lines[count].frame;
+        if (pass->joiner.start || !framer_take_usual_line(&pass->framer, frame))
+            *frame = joiner_next(&pass->joiner, &pass->framer);
+        *ret_last = frame->kind;
         if (*ret_last == FRAME_END || *ret_last == FRAME_PARTIAL)
             break;
         count++;
-    } while (count < LINES_AT_ONCE && *ret_last != FRAME_TOO_LONG);
+    } while (count < LINES_AT_ONCE && *ret_last != FRAME_TOO_LONG && framer_keeps_map(&pass->framer));
     return count;
 }
 

@@ -60,8 +60,8 @@ static void recover_found(struct pipeline *pipeline)
     struct discover_options options = {
         .inputs = pipeline->config->inputs,
         .input_count = pipeline->config->input_count,
-        .own_files = pipeline->own_file,
-        .own_file_count = PIPELINE_OWN_FILES,
+        .own_files = pipeline->own_files.path,
+        .own_file_count = pipeline->own_files.count,
         .on_problem = leave_to_tail,
     };
     _cleanup_(discover_release) struct found found = {0};
