@@ -602,6 +602,13 @@ static void *recover_thread(void *argument)
     return NULL;
 }
 
+/* Most logs that somebody asks about have no rings, and asking is to cost no thread then. */
+static bool has_no_rings(const struct job *job)
+{
+    struct folder folder;
+    return folder_find(&folder, job->log_path, job->options.ring_dir) == -ENOENT;
+}
+
 int ll_recover_sized(const char *log_path, const ll_recover_options *options, size_t options_size,
                      ll_recovered *ret_recovered, size_t recovered_size, ll_problem *ret_problem)
 {
@@ -611,9 +618,12 @@ int ll_recover_sized(const char *log_path, const ll_recover_options *options, si
         return problem_set(ret_problem, LL_EINVAL, "the path of a log is needed");
     if (options)
         memcpy(&job.options, options, options_size < sizeof job.options ? options_size : sizeof job.options);
-    if (pthread_create(&thread, NULL, recover_thread, &job))
+    if (has_no_rings(&job))
+        job.result = folder_problem(&job, -ENOENT);
+    else if (pthread_create(&thread, NULL, recover_thread, &job))
         return problem_set(ret_problem, LL_ESYSTEM, "no thread can be started");
-    pthread_join(thread, NULL);
+    else
+        pthread_join(thread, NULL);
     if (ret_recovered)
         memcpy(ret_recovered, &job.recovered,
                recovered_size < sizeof job.recovered ? recovered_size : sizeof job.recovered);

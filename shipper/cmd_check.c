@@ -2,6 +2,7 @@
 
 #include "config.h"
 #include "options.h"
+#include "own_files.h"
 #include "tail.h"
 
 #include "liblog/base/cleanup.h"
@@ -203,15 +204,15 @@ static enum exit_code tell_unmatched(const struct check *check)
     return code;
 }
 
-/* `own_file` outlives the tail: the pointer to it is borrowed. */
-static int look(const struct config *config, const char *const *own_file, struct tail **ret_tail,
+/* `own` outlives the tail: its paths are borrowed. */
+static int look(const struct config *config, const struct own_files *own, struct tail **ret_tail,
                 struct problem *ret_problem)
 {
     const struct tail_options options = {.inputs = config->inputs,
                                          .input_count = config->input_count,
                                          .once = true,
-                                         .own_files = own_file,
-                                         .own_file_count = 1};
+                                         .own_files = own->path,
+                                         .own_file_count = own->count};
     _cleanup_(tail_freep) struct tail *tail = NULL;
     int r = tail_new(&options, ret_problem, &tail);
     if (r < 0)
@@ -228,9 +229,11 @@ static int look(const struct config *config, const char *const *own_file, struct
 static enum exit_code check_files(const struct config *config, int format)
 {
     struct problem problem = {0};
-    const char *own_file = config->database_file;
+    _cleanup_(own_files_release) struct own_files own;
     _cleanup_(tail_freep) struct tail *tail = NULL;
-    if (look(config, &own_file, &tail, &problem) < 0)
+    if (own_files_init(&own, config) < 0)
+        problem_set(&problem, ERR_INT_002, "no memory is left to look for files");
+    if (problem.error || look(config, &own, &tail, &problem) < 0)
         return cmd_fail(&problem);
     const struct check check = {.config = config, .tail = tail};
     (format == FORMAT_JSON ? print_json : print_text)(&check);

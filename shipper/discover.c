@@ -201,13 +201,20 @@ bool discover_wants(const struct config_input *inputs, int input_count, const ch
 
 /* ---- the walk ---- */
 
+/* Where an own file is or will be. A path may be spelt in many ways, a folder has one inode. */
+struct own_place {
+    bool is_there, has_folder;
+    struct stat file, folder;
+    char name[NAME_MAX + 1];
+};
+
 /* One discover() on its way. */
 struct walk {
     const struct discover_options *options;
     struct found found;
     size_t capacity;
-    struct stat *own; /* of the own files that are there */
-    int own_count;
+    struct own_place *own; /* own_file_count of them */
+    struct stat folder;    /* the one that is listed now */
     bool no_memory;
 };
 
@@ -230,30 +237,35 @@ static char *join(const char *folder, const char *name)
     return asprintf(&path, "%s%s%s", folder, slash ? "" : "/", name) < 0 ? NULL : path;
 }
 
-/* `path` is an own file, one that SQLite keeps beside it, or a rotated one. */
-static bool belongs_to(const char *path, const char *family, const char *own)
+static bool is_one_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
+}
+
+/* `name` is the own file's, that of one which SQLite keeps beside it, or of a rotated one. */
+static bool belongs_to(const char *name, const char *live_name, const char *own)
 {
     static const char *const beside[] = {"", "-wal", "-shm", "-journal"};
     size_t size = strlen(own);
 
-    if (strcmp(family, own) == 0)
+    if (strcmp(live_name, own) == 0)
         return true;
-    for (size_t i = 0; strncmp(path, own, size) == 0 && i < sizeof(beside) / sizeof(beside[0]); i++)
-        if (strcmp(path + size, beside[i]) == 0)
+    for (size_t i = 0; strncmp(name, own, size) == 0 && i < sizeof(beside) / sizeof(beside[0]); i++)
+        if (strcmp(name + size, beside[i]) == 0)
             return true;
     return false;
 }
 
-static bool is_own(const struct walk *walk, const char *path, const char *family, const struct stat *st)
+static bool is_own(const struct walk *walk, const char *name, const char *live_name, const struct stat *st)
 {
-    const struct discover_options *options = walk->options;
-
-    for (int i = 0; i < walk->own_count; i++)
-        if (walk->own[i].st_dev == st->st_dev && walk->own[i].st_ino == st->st_ino)
+    for (int i = 0; i < walk->options->own_file_count; i++) {
+        const struct own_place *own = &walk->own[i];
+        if (own->is_there && is_one_file(&own->file, st))
             return true;
-    for (int i = 0; i < options->own_file_count; i++)
-        if (belongs_to(path, family, options->own_files[i]))
+        if (own->has_folder && is_one_file(&own->folder, &walk->folder) &&
+            belongs_to(name, live_name, own->name))
             return true;
+    }
     return false;
 }
 
@@ -286,6 +298,7 @@ static int follow_link(struct walk *walk, int input, const char *path, const str
     struct stat st;
 
     if (stat(path, &st) < 0) {
+        walk->found.dangles = true;
         if (errno != ENOENT && errno != ELOOP && errno != ENOTDIR)
             tell(walk, errno, "cannot look at", path);
         return 0;
@@ -348,7 +361,7 @@ static void consider(struct walk *walk, int input, const char *folder, const cha
     st = link;
     if (S_ISLNK(link.st_mode) && !follow_link(walk, input, path, &link, &st))
         return;
-    if (!S_ISREG(st.st_mode) || is_own(walk, path, family, &st))
+    if (!S_ISREG(st.st_mode) || is_own(walk, name, live_name, &st))
         return;
     struct found_file file = {
         .path = take_pointer(path),
@@ -357,6 +370,7 @@ static void consider(struct walk *walk, int input, const char *folder, const cha
         .input = input,
         .rest_only = match == MATCH_REST,
         .is_link = S_ISLNK(link.st_mode),
+        .has_more_names = st.st_nlink > 1,
         .device = st.st_dev,
         .inode = st.st_ino,
         .size = (uint64_t)st.st_size,
@@ -381,6 +395,8 @@ static void list_folder(struct walk *walk, int input, const char *pattern, const
             tell(walk, errno, "cannot list the folder", folder[0] ? folder : ".");
         return;
     }
+    if (fstat(dirfd(dir), &walk->folder) < 0)
+        walk->folder = (struct stat){0};
     for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0) {
         enum match match = entry->d_type == DT_DIR
                                ? MATCH_NONE
@@ -467,17 +483,26 @@ static void walk_input(struct walk *walk, int input)
             list_folder(walk, input, name_of(config->paths[i]), walk->found.folders[at].path);
 }
 
+/* A path of the kernel's (/proc/self/fd/1) tells where the file is by being resolved; one that does not lead
+ * to anything yet tells its folder. */
+static void find_own(struct own_place *own, const char *path)
+{
+    _cleanup_free_ char *resolved = realpath(path, NULL);
+    _cleanup_free_ char *folder = folder_of(resolved ? resolved : path);
+
+    own->is_there = stat(path, &own->file) == 0;
+    own->has_folder = folder && stat(folder[0] ? folder : ".", &own->folder) == 0;
+    snprintf(own->name, sizeof(own->name), "%s", name_of(resolved ? resolved : path));
+}
+
 static int load_own(struct walk *walk)
 {
     const struct discover_options *options = walk->options;
 
     walk->own = calloc((size_t)options->own_file_count + 1, sizeof(*walk->own));
-    if (!walk->own)
-        return -1;
-    for (int i = 0; i < options->own_file_count; i++)
-        if (stat(options->own_files[i], &walk->own[walk->own_count]) == 0)
-            walk->own_count++;
-    return 0;
+    for (int i = 0; walk->own && i < options->own_file_count; i++)
+        find_own(&walk->own[i], options->own_files[i]);
+    return walk->own ? 0 : -1;
 }
 
 /* ---- order ---- */
@@ -558,6 +583,22 @@ int discover(const struct discover_options *options, struct problem *ret_problem
         return problem_set(ret_problem, ERR_INT_002, "no memory is left to list the files");
     }
     sort_found(&walk.found);
+    *ret_found = walk.found;
+    return 0;
+}
+
+int discover_folders(const struct discover_options *options, struct problem *ret_problem,
+                     struct found *ret_found)
+{
+    struct walk walk = {.options = options};
+
+    for (int i = 0; i < options->input_count && !walk.no_memory; i++)
+        for (int j = 0; j < options->inputs[i].path_count; j++)
+            expand_folders(&walk, i, options->inputs[i].paths[j]);
+    if (walk.no_memory) {
+        discover_release(&walk.found);
+        return problem_set(ret_problem, ERR_INT_002, "no memory is left to list the folders");
+    }
     *ret_found = walk.found;
     return 0;
 }

@@ -48,6 +48,7 @@ struct found_file {
     int input;      /* index; the first that matches has the file */
     bool rest_only; /* no pattern matches it: taken only as the unread rest of a known source */
     bool is_link;
+    bool has_more_names; /* hard links: what is written by another name is not heard of in this folder */
     uint64_t device;
     uint64_t inode;
     uint64_t size;
@@ -66,12 +67,15 @@ struct found {
     size_t folder_count;
     bool incomplete; /* a folder or file could not be looked at: what was not found may be there all the same
                       */
+    bool dangles;    /* a link leads nowhere for now; nothing will tell when it does */
 };
 
 struct discover_options {
     const struct config_input *inputs;
     int input_count;
-    const char *const *own_files; /* never found, nor what belongs to them (-wal, -shm, rotated ones) */
+    const char *const
+        *own_files; /* never found, however a pattern spells their path, nor what belongs to them
+                       (-wal, -shm, rotated ones) */
     int own_file_count;
     void (*on_problem)(void *context, const struct problem *problem, const char *path); /* not NULL */
     void *context;
@@ -81,6 +85,10 @@ struct discover_options {
  * over. */
 int discover(const struct discover_options *options, struct problem *ret_problem, struct found *ret_found);
 void discover_release(struct found *found);
+
+/* The same for the folders alone, which are not listed: what it costs is to find those that patterns mean. */
+int discover_folders(const struct discover_options *options, struct problem *ret_problem,
+                     struct found *ret_found);
 
 /* Whether a file of that name (no folder) could be found at all: by it, news about other files are passed
  * over. */

@@ -345,11 +345,18 @@ static void open_pipe(struct output_stdout *self)
     (void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES_WANTED); /* fewer turns; a smaller pipe does as well */
 }
 
+/* main() puts what cannot be written to where a descriptor was closed. */
+static bool is_open_for_writing(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
+}
+
 int output_stdout_open(const struct config_output *config, struct problem *ret_problem,
                        struct output **ret_output)
 {
     struct stat status;
-    if (fstat(STDOUT_FILENO, &status) < 0)
+    if (!is_open_for_writing(STDOUT_FILENO) || fstat(STDOUT_FILENO, &status) < 0)
         return problem_set(ret_problem, ERR_IO_003, "output \"%s\": standard output is closed", config->name);
     struct output_stdout *self = calloc(1, sizeof(*self));
     if (!self)

@@ -17,11 +17,9 @@ static void leave_to_tail(void *context, const struct problem *problem, const ch
     (void)context, (void)problem, (void)path;
 }
 
-static bool may_have_rings(const struct pipeline *pipeline, const struct found_file *file)
+static bool may_have_rings(const struct config_input *input)
 {
-    const struct config_input *input = &pipeline->config->inputs[file->input];
-    return file->generation.kind == GENERATION_LIVE && !file->rest_only &&
-           strcmp(input->scan.format, "liblog") == 0;
+    return strcmp(input->scan.format, "liblog") == 0;
 }
 
 static int recover(const char *path, struct problem *ret_problem)
@@ -41,34 +39,72 @@ static int recover(const char *path, struct problem *ret_problem)
 }
 
 /* The first problem of a round is told, unless it is that of the round before. */
-static void recover_all(struct pipeline *pipeline, const struct found *found)
+static void end_round(struct pipeline *pipeline, const struct problem *first)
+{
+    if (first->error != pipeline->recovery.told)
+        pipeline_tell(pipeline, first);
+    pipeline->recovery.told = first->error;
+}
+
+static void recover_one(const char *path, struct problem *first)
+{
+    struct problem problem = {0};
+    if (recover(path, &problem) < 0 && !first->error)
+        *first = problem;
+}
+
+/* Before anything was looked at, the folders are listed for it: --once reads to the size that a look finds.
+ */
+static void recover_found(struct pipeline *pipeline)
+{
+    struct discover_options options = {
+        .inputs = pipeline->config->inputs,
+        .input_count = pipeline->config->input_count,
+        .own_files = pipeline->own_files.path,
+        .own_file_count = pipeline->own_files.count,
+        .on_problem = leave_to_tail,
+    };
+    _cleanup_(discover_release) struct found found = {0};
+    struct problem first = {0};
+    if (discover(&options, NULL, &found) < 0)
+        return;
+    for (size_t i = 0; i < found.count; i++) {
+        const struct found_file *file = &found.files[i];
+        if (file->generation.kind == GENERATION_LIVE && !file->rest_only &&
+            may_have_rings(&pipeline->config->inputs[file->input]))
+            recover_one(file->path, &first);
+    }
+    end_round(pipeline, &first);
+}
+
+static bool has_live_name(const char *path)
+{
+    char live_name[FAMILY_NAME_MAX];
+    const char *slash = strrchr(path, '/');
+    return generation_of(slice_of(slash ? slash + 1 : path), live_name).kind == GENERATION_LIVE;
+}
+
+static void recover_followed(struct pipeline *pipeline)
 {
     struct problem first = {0};
-    for (size_t i = 0; i < found->count; i++) {
-        struct problem problem = {0};
-        if (may_have_rings(pipeline, &found->files[i]) && recover(found->files[i].path, &problem) < 0 &&
-            !first.error)
-            first = problem;
+    for (struct source *source = tail_next(pipeline->tail, NULL); source;
+         source = tail_next(pipeline->tail, source)) {
+        const struct source_record *record = &source->record;
+        if (!record->evidence.gone_ns && may_have_rings(source->input) && has_live_name(record->path))
+            recover_one(record->path, &first);
     }
-    if (first.error != pipeline->recovery.told)
-        pipeline_tell(pipeline, &first);
-    pipeline->recovery.told = first.error;
+    end_round(pipeline, &first);
 }
 
 void pipeline_recover(struct pipeline *pipeline)
 {
     int64_t now_ns = pipeline_mono_ns();
+    bool is_first = pipeline->recovery.due_ns == 0;
     if (now_ns < pipeline->recovery.due_ns)
         return;
     pipeline->recovery.due_ns = now_ns + RECOVER_EVERY_NS;
-    struct discover_options options = {
-        .inputs = pipeline->config->inputs,
-        .input_count = pipeline->config->input_count,
-        .own_files = pipeline->own_file,
-        .own_file_count = PIPELINE_OWN_FILES,
-        .on_problem = leave_to_tail,
-    };
-    _cleanup_(discover_release) struct found found = {0};
-    if (discover(&options, NULL, &found) == 0)
-        recover_all(pipeline, &found);
+    if (is_first)
+        recover_found(pipeline);
+    else
+        recover_followed(pipeline);
 }

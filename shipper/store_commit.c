@@ -336,7 +336,7 @@ static int write_source(struct commit *commit, const struct store_source *source
     source_evidence_to_text(text, evidence);
     sqlite3_stmt *statement = use(commit, STATEMENT_PUT_SOURCE);
     store_bind_text(statement, 1, slice_of(source->id));
-    store_bind_text(statement, 2, slice_of(source->path));
+    store_bind_path(statement, 2, source->path);
     store_bind_text(statement, 3, slice_of(text));
     sqlite3_bind_int64(statement, 4, (int64_t)evidence->size);
     store_bind_text(statement, 5, slice_of(evidence->finished ? "finished" : "open"));

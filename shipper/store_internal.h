@@ -111,6 +111,9 @@ int store_problem(sqlite3 *db, const char *what, struct problem *ret_problem);
 int store_execute(sqlite3 *db, const char *sql, struct problem *ret_problem);
 int store_query_integer(sqlite3 *db, const char *sql, int64_t *ret_value, struct problem *ret_problem);
 void store_bind_text(sqlite3_stmt *statement, int at, struct slice text);
+/* A file's name may be no text, but a column of text is UTF-8: what is no character becomes U+FFFD. A source
+ * is known by its evidence, so that its name cannot be turned back harms nothing. */
+void store_bind_path(sqlite3_stmt *statement, int at, const char *path);
 struct slice store_column(sqlite3_stmt *statement, int at);
 /* Runs a bound statement that gives no rows, and makes it ready for the next time. */
 int store_run(sqlite3_stmt *statement, struct problem *ret_problem);

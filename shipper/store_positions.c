@@ -67,7 +67,7 @@ static int move(struct store *store, const char *output, const char *path, enum 
         return store_problem(store->db, "be changed", ret_problem);
     store_bind_text(statement, 1, slice_of(output));
     if (path)
-        store_bind_text(statement, 2, slice_of(path));
+        store_bind_path(statement, 2, path);
     int r = store_run(statement, ret_problem);
     *ret_count = r == 0 ? (uint64_t)sqlite3_changes(store->db) : 0;
     return r;

@@ -1,6 +1,7 @@
 #include "store_internal.h"
 
 #include "liblog/base/cleanup.h"
+#include "liblog/base/utf8.h"
 
 /* What a person can do differs: free space, find who locks it, look at the disk. */
 static enum error error_of(int code)
@@ -56,6 +57,21 @@ int store_query_integer(sqlite3 *db, const char *sql, int64_t *ret_value, struct
 void store_bind_text(sqlite3_stmt *statement, int at, struct slice text)
 {
     sqlite3_bind_text(statement, at, text.size ? text.data : "", (int)text.size, SQLITE_STATIC);
+}
+
+void store_bind_path(sqlite3_stmt *statement, int at, const char *path)
+{
+    char text[3 * SOURCE_PATH_MAX];
+    size_t size = 0;
+
+    for (struct slice left = slice_of(path); left.size && size + 3 < sizeof(text);) {
+        struct utf8_part part = utf8_first_part(left.data, left.size);
+        struct slice shown = part.valid ? slice_from(left.data, part.size) : SLICE("\xef\xbf\xbd");
+        memcpy(text + size, shown.data, shown.size);
+        size += shown.size;
+        left = slice_from(left.data + part.size, left.size - part.size);
+    }
+    sqlite3_bind_text(statement, at, text, (int)size, SQLITE_TRANSIENT);
 }
 
 struct slice store_column(sqlite3_stmt *statement, int at)

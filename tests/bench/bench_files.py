@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """
-What following files costs: memory with one file and with many, processor time and wake-ups while nothing happens, and how
-long a new line takes to be noticed among them.
+What following files costs: memory with one file and with many, processor time and wake-ups while nothing happens and while
+one of them is written a thousand times a second, and how long a new line takes to be noticed among them.
 
-    bench_files.py [--files N ...] [--idle S] [--folder DIR] [--quick] SHIPPER
+    bench_files.py [--files N ...] [--idle S] [--busy S] [--folder DIR] [--quick] SHIPPER
 
 Memory is what /proc says: resident, and of that what is the process's own (the rest are the libraries' pages, which other
-programs share). Processor time is what the kernel let it run over the idle seconds, in percent of a core.
+programs share). Processor time is what the kernel let it run over the seconds, in percent of a core; what one file of 1,000
+records a second costs is the same work with one followed file and with many, so their ratio is what the others cost.
 --quick is a smoke run; its figures mean little.
 """
 
@@ -22,6 +23,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 LINES = 20  # of each file, some 4 KB
+BUSY_LINES_PER_S = 1000
 
 
 def line(number):
@@ -93,7 +95,28 @@ def notice_ms(child, path, number):
     return sorted(took)[len(took) // 2]
 
 
-def measure(shipper, folder, count, idle_s):
+def write_steadily(path, number, seconds):
+    """A thousand lines a second, each by a write(2) of its own; catches up when it was late. How many lines it wrote."""
+    begun, written = time.monotonic(), 0
+    with open(path, "ab", buffering=0) as file:
+        while (passed := time.monotonic() - begun) < seconds:
+            if written >= passed * BUSY_LINES_PER_S:
+                time.sleep(1 / BUSY_LINES_PER_S)
+                continue
+            file.write(line(number + written).encode())
+            written += 1
+    return written
+
+
+def percent(before, after, seconds):
+    return (after.cpu_s - before.cpu_s) / seconds * 100
+
+
+def switches_per_s(before, after, seconds):
+    return (after.switches - before.switches) / seconds
+
+
+def measure(shipper, folder, count, idle_s, busy_s):
     logs, state = folder / "logs", folder / "state"
     for each in (logs, state):
         shutil.rmtree(each, ignore_errors=True)
@@ -113,12 +136,18 @@ def measure(shipper, folder, count, idle_s):
             before = look_at(child.pid)
             time.sleep(idle_s)
             after = look_at(child.pid)
+            written = write_steadily(next(logs.glob("*/*.log")), records, busy_s)
+            busy = look_at(child.pid)
+            wait_for(state, records + written, 60)
+            records += written
         finally:
             child.terminate()
             child.wait(20)
     print(f"{count:7} files: {after.rss_kib / 1024:6.1f} MB resident, {after.own_kib / 1024:6.1f} MB of its own;"
-          f" read in {caught_up_s:.1f} s; idle for {idle_s} s: {(after.cpu_s - before.cpu_s) / idle_s * 100:.3f} % of a core,"
-          f" {(after.switches - before.switches) / idle_s:.1f} context switches/s", flush=True)
+          f" read in {caught_up_s:.1f} s; idle for {idle_s} s: {percent(before, after, idle_s):.3f} % of a core,"
+          f" {switches_per_s(before, after, idle_s):.1f} context switches/s", flush=True)
+    print(f"{'':7}        one of them written {written / busy_s:.0f} times a second for {busy_s} s:"
+          f" {percent(after, busy, busy_s):.2f} % of a core, {switches_per_s(after, busy, busy_s):.0f} context switches/s", flush=True)
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         time.sleep(2 + count / 5000)
@@ -134,14 +163,15 @@ def main():
     parser.add_argument("shipper", type=Path)
     parser.add_argument("--files", type=int, nargs="+", default=[1, 1000, 10000])
     parser.add_argument("--idle", type=int, default=30)
+    parser.add_argument("--busy", type=int, default=20)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
     if arguments.quick:
-        arguments.files, arguments.idle = [1, 100], 1
+        arguments.files, arguments.idle, arguments.busy = [1, 100], 1, 1
     with tempfile.TemporaryDirectory(prefix="bench_files.", dir=arguments.folder) as folder:
         for count in arguments.files:
-            measure(arguments.shipper.resolve(), Path(folder), count, arguments.idle)
+            measure(arguments.shipper.resolve(), Path(folder), count, arguments.idle, arguments.busy)
 
 
 if __name__ == "__main__":

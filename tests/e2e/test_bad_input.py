@@ -217,7 +217,8 @@ def test_shippers_own_database_output_and_log_are_never_inputs(shipper):
     story = Story(70, kinds=())
     (shipper.folder / "app.log").write_bytes(story.record())
     output = shipper.folder / "output.ndjson"
-    for _ in range(2):
+    for _ in range(3):
         with open(output, "ab") as out, shipper.start("--once", str(shipper.folder / "*"), stdout=out) as child:
             assert child.wait(60) == 0, shipper.words()
     assert output.read_bytes() == (shipper.folder / "app.log").read_bytes()
+    assert shipper.database.query("SELECT path FROM source") == [(str(shipper.folder / "app.log"),)]

@@ -180,6 +180,29 @@ static void own_files_are_never_inputs(void **state)
     assert_string_equal(found_text(input_for("*"), 1, own, 3), "app.log");
 }
 
+static void own_files_are_known_however_a_path_is_spelt(void **state)
+{
+    const char *const own[] = {"./state/shipper.db", "state/lock", "/proc/self/fd/1"};
+
+    (void)state;
+    assert_int_equal(mkdir("state", 0755), 0);
+    assert_int_equal(symlink("state", "way"), 0);
+    WRITE_ALL("state/app.log", "state/shipper.db-wal", "state/shipper.db-shm", "state/lock", "state/out.log",
+              "state/out.log.1", "lock");
+    int out = open("state/out.log", O_WRONLY), before = dup(STDOUT_FILENO);
+    fflush(stdout);
+    dup2(out, STDOUT_FILENO);
+    char text[4096];
+    snprintf(text, sizeof(text), "%s", found_text(input_for("state/*"), 1, own, 3));
+    const char *by_link = found_text(input_for("way//*"), 1, own, 3);
+    dup2(before, STDOUT_FILENO);
+    close(before);
+    close(out);
+    assert_string_equal(text, "state/app.log");
+    assert_string_equal(by_link, "way/app.log");
+    assert_string_equal(found_text(input_for("loc*"), 1, own, 3), "lock"); /* not that of the state folder */
+}
+
 static void links_are_followed_only_where_that_is_safe(void **state)
 {
     (void)state;
@@ -269,6 +292,7 @@ int main(void)
         IN_FOLDER(excluded_files_are_left_out_with_their_rotated_ones),
         IN_FOLDER(hidden_names_folders_and_fifos_are_never_inputs),
         IN_FOLDER(own_files_are_never_inputs),
+        IN_FOLDER(own_files_are_known_however_a_path_is_spelt),
         IN_FOLDER(links_are_followed_only_where_that_is_safe),
         IN_FOLDER(folders_may_be_patterns_and_one_file_is_found_once),
         IN_FOLDER(a_folder_without_permission_is_told_and_the_others_go_on),
