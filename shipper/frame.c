@@ -208,7 +208,7 @@ struct frame framer_next(struct framer *framer)
     if (!look_ahead(framer))
         return take_any(framer);
     struct frame frame;
-    bool odd = framer->ends.odd[framer->next];
+    bool odd = framer_line_is_odd(framer);
     if (framer_take_usual_line(framer, &frame))
         return frame;
     frame = take_any(framer);
