@@ -42,6 +42,45 @@ void copy_remember(struct tail *tail, const struct newcomer *n, int known)
     copy_remember_file(tail, found->device, found->inode, found->size, found->modified_ns, known);
 }
 
+static bool has_live_name(const char *path, const struct found_file *found)
+{
+    char live_name[FAMILY_NAME_MAX];
+    const char *name = strrchr(path, '/'), *family = strrchr(found->family, '/');
+
+    generation_of(slice_of(name ? name + 1 : path), live_name);
+    return strcmp(live_name, family ? family + 1 : found->family) == 0;
+}
+
+/* How long the file is now that a source present has, if it holds the source's bytes as they were read; 0
+ * when it does not. A source that was dropped is present only while its file stays as it is. */
+static uint64_t whole_size(const struct known *known)
+{
+    struct tracked *tracked = known->source ? tracked_of(known->source) : NULL;
+    const struct source_evidence *evidence = known_evidence(known);
+    struct stat st;
+
+    if (!tracked)
+        return evidence->size;
+    int fd = tracked->rewritten || tracked->file.lost ? -1 : file_fd(&tracked->file);
+    if (fd < 0 || fstat(fd, &st) < 0 || (uint64_t)st.st_size < evidence->size ||
+        !source_bytes_stand(&tracked->source, fd))
+        return 0;
+    return (uint64_t)st.st_size;
+}
+
+bool copy_is_another(const struct tail *tail, const struct newcomer *n)
+{
+    const struct known *known = &tail->known.items[n->known];
+    const struct source_facts *facts = &n->probe->facts;
+
+    if (facts->compressed || known_evidence(known)->compressed)
+        return false;
+    if (facts->size < SOURCE_START_BYTES)
+        return !has_live_name(known_path(known), n->found);
+    uint64_t size = whole_size(known);
+    return size > 0 && facts->size > size;
+}
+
 int copy_plain_sibling(const struct tail *tail, const struct newcomer *n)
 {
     for (int i = 0; i < n->candidate_count; i++) {
@@ -62,15 +101,6 @@ bool copy_is_being_made(const struct tail *tail, const struct newcomer *n)
             return true;
     }
     return false;
-}
-
-static bool has_live_name(const char *path, const struct found_file *found)
-{
-    char live_name[FAMILY_NAME_MAX];
-    const char *name = strrchr(path, '/'), *family = strrchr(found->family, '/');
-
-    generation_of(slice_of(name ? name + 1 : path), live_name);
-    return strcmp(live_name, family ? family + 1 : found->family) == 0;
 }
 
 /* Whether the file begins as the source does; by the first few bytes where it is shorter than the source's
