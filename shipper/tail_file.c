@@ -233,12 +233,21 @@ static bool hash_unzipped(struct probe *probe, uint64_t offset, uint32_t size, s
     return true;
 }
 
+/* Files that begin alike were often read up to the same place, so the last answer is kept. */
 static bool probe_hash_before(void *context, uint64_t offset, uint32_t size, struct source_hash *ret_hash)
 {
     struct probe *probe = context;
+    struct source_hash hash;
 
-    return size <= offset && (probe->unzip ? hash_unzipped(probe, offset, size, ret_hash)
-                                           : hash_plain(probe->fd, offset, size, ret_hash));
+    if (size == 0 || probe->hashed.size != size || probe->hashed_offset != offset) {
+        if (size > offset || !(probe->unzip ? hash_unzipped(probe, offset, size, &hash)
+                                            : hash_plain(probe->fd, offset, size, &hash)))
+            return false;
+        probe->hashed = hash;
+        probe->hashed_offset = offset;
+    }
+    *ret_hash = probe->hashed;
+    return true;
 }
 
 static int64_t time_ns(struct statx_timestamp t)
