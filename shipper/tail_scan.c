@@ -270,6 +270,8 @@ static void watch_folders(struct tail *tail, const struct found *found)
         tail->scan_due |= result > 0; /* what came between the listing and now was not heard */
         tail->watches_lack |= result == -ENOSPC;
     }
+    if (!found->incomplete) /* folders come and go, too */
+        watch_forget_others(tail->watch);
     if (had && tail->watches_lack)
         tell_unwatched(tail);
 }

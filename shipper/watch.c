@@ -19,6 +19,7 @@ enum {
 
 struct watched_folder {
     int id; /* inotify's; -1 when it is not watched (any more) */
+    bool wanted;
     char *path;
 };
 
@@ -26,7 +27,8 @@ struct watch {
     int fd;
     struct watched_folder *folders;
     int folder_count;
-    int failed; /* folders that cannot be watched */
+    int folder_next; /* where the search for one begins */
+    int failed;      /* folders that cannot be watched */
 };
 
 struct watch *watch_new(void)
@@ -55,11 +57,16 @@ int watch_fd(const struct watch *watch)
     return watch ? watch->fd : -1;
 }
 
+/* They are asked for in the same order again and again, so the search goes on behind the last one. */
 static struct watched_folder *folder_by_path(struct watch *watch, const char *path)
 {
-    for (int i = 0; i < watch->folder_count; i++)
-        if (strcmp(watch->folders[i].path, path) == 0)
-            return &watch->folders[i];
+    for (int i = 0, at = watch->folder_next; i < watch->folder_count; i++, at++) {
+        at = at < watch->folder_count ? at : 0;
+        if (strcmp(watch->folders[at].path, path) != 0)
+            continue;
+        watch->folder_next = at + 1;
+        return &watch->folders[at];
+    }
     return NULL;
 }
 
@@ -83,16 +90,51 @@ int watch_folder(struct watch *watch, const char *path)
 {
     struct watched_folder *folder = watch ? folder_by_path(watch, path) : NULL;
 
-    if (folder && folder->id >= 0)
-        return 0;
     folder = watch && !folder ? add_folder(watch, path) : folder;
     if (!folder)
         return watch ? -ENOMEM : -ENOSYS;
+    folder->wanted = true;
+    if (folder->id >= 0)
+        return 0;
     folder->id = inotify_add_watch(watch->fd, path[0] ? path : ".", FOLDER_MASK);
     if (folder->id < 0)
         return -errno;
     watch->failed--;
     return 1;
+}
+
+/* Two paths may lead to one folder, which then has one id. */
+static bool is_shared(const struct watch *watch, const struct watched_folder *folder)
+{
+    for (int i = 0; i < watch->folder_count; i++)
+        if (watch->folders[i].wanted && watch->folders[i].id == folder->id)
+            return true;
+    return false;
+}
+
+static void let_go(struct watch *watch, struct watched_folder *folder)
+{
+    if (folder->id < 0)
+        watch->failed--;
+    else if (!is_shared(watch, folder))
+        inotify_rm_watch(watch->fd, folder->id);
+    free(folder->path);
+}
+
+void watch_forget_others(struct watch *watch)
+{
+    int kept = 0;
+
+    for (int i = 0; watch && i < watch->folder_count; i++)
+        if (!watch->folders[i].wanted)
+            let_go(watch, &watch->folders[i]);
+    for (int i = 0; watch && i < watch->folder_count; i++)
+        if (watch->folders[i].wanted)
+            watch->folders[kept++] = watch->folders[i];
+    for (int i = 0; i < kept; i++)
+        watch->folders[i].wanted = false;
+    if (watch)
+        watch->folder_count = kept;
 }
 
 /* /proc leads to the open file itself, also when its name is gone. */

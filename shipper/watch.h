@@ -34,6 +34,9 @@ int watch_fd(const struct watch *watch);
  * has no watches left. */
 int watch_folder(struct watch *watch, const char *path);
 
+/* Lets go of all folders that watch_folder was not asked for since the last call of this. */
+void watch_forget_others(struct watch *watch);
+
 /* Watches an open file, whatever it is called: its bytes (WATCH_WRITTEN) and its names (WATCH_NAMES), until
  * it is deleted and closed by all. Its number in the news,
  * >= 0 and the same for one file, or -1. */

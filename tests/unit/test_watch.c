@@ -91,6 +91,32 @@ static void a_folder_that_is_not_there_or_goes_away_makes_the_watch_incomplete(v
     watch_free(watch);
 }
 
+static void folders_that_came_and_went_are_forgotten(void **state)
+{
+    struct watch *watch = watch_new();
+
+    (void)state;
+    assert_int_equal(mkdir("stays", 0755), 0);
+    assert_int_equal(symlink("stays", "same"), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(mkdir("comes", 0755), 0);
+        assert_int_equal(watch_folder(watch, "stays"), i == 0);
+        assert_int_equal(watch_folder(watch, "comes"), 1);
+        if (i == 0)
+            assert_int_equal(watch_folder(watch, "same"), 1);
+        watch_forget_others(watch);
+        assert_int_equal(rmdir("comes"), 0);
+        listen(watch);
+        assert_false(watch_is_complete(watch));
+        watch_folder(watch, "stays");
+        watch_forget_others(watch);
+        assert_true(watch_is_complete(watch));
+    }
+    write_file("stays/app.log", "1\n");
+    assert_non_null(strstr(listen(watch), "stays"));
+    watch_free(watch);
+}
+
 static void count_overflow(void *context, const struct watch_event *event)
 {
     int *overflows = context;
@@ -139,6 +165,7 @@ int main(void)
         IN_FOLDER(names_and_writes_are_heard_with_their_folder),
         IN_FOLDER(a_deleted_file_that_is_open_is_still_heard),
         IN_FOLDER(a_folder_that_is_not_there_or_goes_away_makes_the_watch_incomplete),
+        IN_FOLDER(folders_that_came_and_went_are_forgotten),
         IN_FOLDER(an_overflow_is_told),
         cmocka_unit_test(without_inotify_everything_says_no),
     };
