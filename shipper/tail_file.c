@@ -11,7 +11,11 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-enum { POOL_OPEN_MIN = 16, POOL_OPEN_MAX = 1024 };
+enum {
+    POOL_OPEN_MIN = 4,
+    POOL_OPEN_MAX = 1024,
+    OTHERS_OPEN = 20, /* what shipper has open besides: database, lock, sockets, the file being looked at */
+};
 
 enum file_state file_step(enum file_state state, const struct file_sight *sight)
 {
@@ -33,6 +37,8 @@ int file_pool_default_max(void)
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
         return POOL_OPEN_MAX;
     rlim_t half = limit.rlim_cur / 2;
+    if (half < OTHERS_OPEN)
+        half = limit.rlim_cur > OTHERS_OPEN ? limit.rlim_cur - OTHERS_OPEN : 0;
     return half < POOL_OPEN_MIN ? POOL_OPEN_MIN : half > POOL_OPEN_MAX ? POOL_OPEN_MAX : (int)half;
 }
 
