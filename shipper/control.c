@@ -134,6 +134,14 @@ int control_fd(const struct control *control)
     return control ? control->epoll : -1;
 }
 
+bool control_is_asked(const struct control *control)
+{
+    for (int i = 0; control && i < CONTROL_CONNECTIONS_MAX; i++)
+        if (control->connection[i].fd >= 0)
+            return true;
+    return false;
+}
+
 /* ---- answering ---- */
 
 static const struct control_command *find_command(const struct control *control, struct slice name)

@@ -44,6 +44,9 @@ void control_close(struct control *control); /* NULL is allowed */
 /* Becomes readable when control_turn() has something to do. -1 for NULL. */
 int control_fd(const struct control *control);
 
+/* Whether somebody is connected, who may take too long. False for NULL. */
+bool control_is_asked(const struct control *control);
+
 /* Takes in requests, answers them, drops peers that take too long. NULL is allowed. */
 void control_turn(struct control *control);
 

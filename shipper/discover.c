@@ -298,6 +298,7 @@ static int follow_link(struct walk *walk, int input, const char *path, const str
     struct stat st;
 
     if (stat(path, &st) < 0) {
+        walk->found.dangles = true;
         if (errno != ENOENT && errno != ELOOP && errno != ENOTDIR)
             tell(walk, errno, "cannot look at", path);
         return 0;
@@ -369,6 +370,7 @@ static void consider(struct walk *walk, int input, const char *folder, const cha
         .input = input,
         .rest_only = match == MATCH_REST,
         .is_link = S_ISLNK(link.st_mode),
+        .has_more_names = st.st_nlink > 1,
         .device = st.st_dev,
         .inode = st.st_ino,
         .size = (uint64_t)st.st_size,
@@ -581,6 +583,22 @@ int discover(const struct discover_options *options, struct problem *ret_problem
         return problem_set(ret_problem, ERR_INT_002, "no memory is left to list the files");
     }
     sort_found(&walk.found);
+    *ret_found = walk.found;
+    return 0;
+}
+
+int discover_folders(const struct discover_options *options, struct problem *ret_problem,
+                     struct found *ret_found)
+{
+    struct walk walk = {.options = options};
+
+    for (int i = 0; i < options->input_count && !walk.no_memory; i++)
+        for (int j = 0; j < options->inputs[i].path_count; j++)
+            expand_folders(&walk, i, options->inputs[i].paths[j]);
+    if (walk.no_memory) {
+        discover_release(&walk.found);
+        return problem_set(ret_problem, ERR_INT_002, "no memory is left to list the folders");
+    }
     *ret_found = walk.found;
     return 0;
 }

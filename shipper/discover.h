@@ -48,6 +48,7 @@ struct found_file {
     int input;      /* index; the first that matches has the file */
     bool rest_only; /* no pattern matches it: taken only as the unread rest of a known source */
     bool is_link;
+    bool has_more_names; /* hard links: what is written by another name is not heard of in this folder */
     uint64_t device;
     uint64_t inode;
     uint64_t size;
@@ -66,6 +67,7 @@ struct found {
     size_t folder_count;
     bool incomplete; /* a folder or file could not be looked at: what was not found may be there all the same
                       */
+    bool dangles;    /* a link leads nowhere for now; nothing will tell when it does */
 };
 
 struct discover_options {
@@ -83,6 +85,10 @@ struct discover_options {
  * over. */
 int discover(const struct discover_options *options, struct problem *ret_problem, struct found *ret_found);
 void discover_release(struct found *found);
+
+/* The same for the folders alone, which are not listed: what it costs is to find those that patterns mean. */
+int discover_folders(const struct discover_options *options, struct problem *ret_problem,
+                     struct found *ret_found);
 
 /* Whether a file of that name (no folder) could be found at all: by it, news about other files are passed
  * over. */

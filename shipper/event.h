@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <endian.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum value_kind {
@@ -36,6 +37,14 @@ static inline uint64_t value_nature(const struct value *value)
     static_assert(sizeof(*value) - offsetof(struct value, size) == sizeof(nature), "one word");
     memcpy(&nature, &value->size, sizeof(nature));
     return le64toh(nature);
+}
+
+/* Sets all of a value without escapes, in two stores. */
+static inline void value_set(struct value *value, const char *data, size_t size, enum value_kind kind)
+{
+    uint64_t nature = htole64(size | (uint64_t)kind << 32);
+    value->data = data;
+    memcpy(&value->size, &nature, sizeof(nature));
 }
 
 #define VALUE_NATURE_STRING ((uint64_t)VALUE_STRING << 32) /* of a string that is empty, and not escaped */
@@ -70,7 +79,9 @@ enum event_key {
     EVENT_TID,
     EVENT_TRUNCATED,
     EVENT_COPY,
-    EVENT_KEY_COUNT
+    EVENT_KEY_COUNT,
+    EVENT_NO_KEY =
+        EVENT_KEY_COUNT, /* where a scan puts values that nobody asks for, which is quicker than asking */
 };
 
 /* Levels as counted. LEVEL_UNKNOWN keeps its text in the record only. */
@@ -85,8 +96,12 @@ enum level {
     LEVEL_COUNT
 };
 
+#define EVENT_ALL_KEYS ((UINT32_C(1) << EVENT_KEY_COUNT) - 1)
+
 struct event {
-    struct value value[EVENT_KEY_COUNT];
+    struct value value[EVENT_KEY_COUNT + 1];
+    uint32_t taken; /* bit 1 << key: the value may be there; of no other it is. For the next scan into this
+                       event, which has less to clear */
 
     /* what event_interpret() makes of them */
     int64_t time_ns;  /* unix; of the record, or the one that stands in for it */

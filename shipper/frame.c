@@ -1,5 +1,7 @@
 #include "frame.h"
 
+#include "scan_way.h"
+
 static const struct slice byte_order_mark = {"\xEF\xBB\xBF", 3};
 
 static size_t find_from(struct slice piece, size_t from, int byte)
@@ -10,14 +12,21 @@ static size_t find_from(struct slice piece, size_t from, int byte)
 
 void framer_init(struct framer *framer, uint64_t offset, uint64_t line_max)
 {
-    *framer = (struct framer){.offset = offset, .line_max = line_max};
+    framer->offset = offset;
+    framer->line_max = line_max;
+    framer->skipping = false;
+    framer->map_blocks = scan_way_best()->map;
+    framer_feed(framer, (struct slice){0});
 }
 
 void framer_feed(struct framer *framer, struct slice piece)
 {
     framer->piece = piece;
     framer->at = 0;
-    framer->nul_at = find_from(piece, 0, '\0');
+    framer->nul_from = SIZE_MAX;
+    framer->map.data = piece.data;
+    framer->map.size = 0;
+    framer->ends.count = framer->next = 0;
 }
 
 static struct slice rest_of(const struct framer *framer)
@@ -94,7 +103,6 @@ static struct frame take_nuls(struct framer *framer)
 {
     struct slice piece = framer->piece;
     size_t end = nul_run_end(piece, framer->at);
-    framer->nul_at = find_from(piece, end, '\0');
     size_t next = end < piece.size && piece.data[end] == '\n' ? end + 1 : end;
     return consume(framer, FRAME_BLANK, slice_from(piece.data + framer->at, end - framer->at), next);
 }
@@ -105,7 +113,10 @@ static struct frame take_unended(struct framer *framer)
 {
     struct slice line = without_mark(rest_of(framer), framer->offset);
     if (line.size <= framer->line_max)
-        return (struct frame){FRAME_PARTIAL, rest_of(framer), framer->offset, rest_of(framer).size};
+        return (struct frame){.kind = FRAME_PARTIAL,
+                              .line = rest_of(framer),
+                              .offset = framer->offset,
+                              .size = rest_of(framer).size};
     struct slice head = head_of(line);
     framer->skipping = true;
     framer->skip_offset = framer->offset;
@@ -124,39 +135,89 @@ static struct frame end_skipping(struct framer *framer)
                           .size = framer->offset - framer->skip_offset};
 }
 
+/* ---- where the line that goes on here ends ---- */
+
+static size_t map_begin(const struct framer *framer)
+{
+    return (size_t)(framer->map.data - framer->piece.data);
+}
+
+static bool ends_are_left(const struct framer *framer)
+{
+    return framer->next < framer->ends.count;
+}
+
+/* Maps what follows, unless it is known already that no line ends near. Whether a line does. */
+static bool look_ahead(struct framer *framer)
+{
+    bool in_vain = framer->ends.count == 0 && framer->at < map_begin(framer) + framer->map.size;
+    if (!ends_are_left(framer) && !in_vain) {
+        line_map_make(&framer->map, rest_of(framer), framer->map_blocks);
+        line_map_find_lines(&framer->map, &framer->ends);
+        framer->next = 0;
+    }
+    return ends_are_left(framer);
+}
+
+static void pass_over_ends(struct framer *framer)
+{
+    while (ends_are_left(framer) && framer_line_end(framer) < framer->at)
+        framer->next++;
+}
+
+/* The first NUL from here on. It is not looked for where the map says that there is none. */
+static size_t find_nul(struct framer *framer)
+{
+    if (framer->at < framer->nul_from || framer->at > framer->nul_at) {
+        framer->nul_from = framer->at;
+        framer->nul_at = find_from(framer->piece, framer->at, '\0');
+    }
+    return framer->nul_at;
+}
+
 /* The index of the newline or NUL that ends the line which goes on here; the piece's size when there is none.
  */
-static size_t find_end(const struct framer *framer)
+static size_t find_end(struct framer *framer)
 {
-    return find_from(slice_from(framer->piece.data, framer->nul_at), framer->at, '\n');
+    size_t nul_at = find_nul(framer);
+    if (!ends_are_left(framer))
+        return find_from(slice_from(framer->piece.data, nul_at), framer->at, '\n');
+    return framer_line_end(framer) < nul_at ? framer_line_end(framer) : nul_at;
 }
 
-/* Nearly every line: it begins with no white space, ends here, and is no longer than it may be. */
-static inline bool is_plain_line(const struct framer *framer, size_t end)
+static struct frame take_any(struct framer *framer)
 {
-    return !framer->skipping && framer->offset != 0 && end < framer->nul_at &&
-           end - framer->at <= framer->line_max && (unsigned char)framer->piece.data[framer->at] > ' ';
-}
-
-struct frame framer_next(struct framer *framer)
-{
-    size_t size = framer->piece.size;
-    if (framer->at == size)
-        return nothing_left(framer);
-    size_t end = find_end(framer);
-    size_t next = end < framer->nul_at ? end + 1 : end;
-    if (is_plain_line(framer, end))
-        return consume(framer, FRAME_LINE, slice_from(framer->piece.data + framer->at, end - framer->at),
-                       next);
+    size_t size = framer->piece.size, end = find_end(framer);
+    bool at_nul = end < size && end == framer->nul_at;
+    size_t next = end < size && !at_nul ? end + 1 : end;
     if (framer->skipping) {
         consume(framer, FRAME_TOO_LONG, (struct slice){0}, next);
         return end < size ? end_skipping(framer) : nothing_left(framer);
     }
     if (end == size)
         return take_unended(framer);
-    if (end == framer->at && end == framer->nul_at)
+    if (end == framer->at && at_nul)
         return take_nuls(framer);
     return take_line(framer, end, next);
+}
+
+struct frame framer_next(struct framer *framer)
+{
+    if (framer->at == framer->piece.size)
+        return nothing_left(framer);
+    if (!look_ahead(framer))
+        return take_any(framer);
+    struct frame frame;
+    bool odd = framer->ends.odd[framer->next];
+    if (framer_take_usual_line(framer, &frame))
+        return frame;
+    frame = take_any(framer);
+    if (frame.kind == FRAME_LINE) {
+        frame.map = &framer->map;
+        frame.odd = odd;
+    }
+    pass_over_ends(framer);
+    return frame;
 }
 
 struct frame framer_last(struct framer *framer)

@@ -13,9 +13,7 @@
 #ifndef SHIPPER_FRAME_H
 #define SHIPPER_FRAME_H
 
-#include "liblog/base/slice.h"
-
-#include <stdint.h>
+#include "line_map.h"
 
 enum frame_kind {
     FRAME_LINE,     /* a whole line; `line` is without newline, `size` with it */
@@ -28,9 +26,11 @@ enum frame_kind {
 
 struct frame {
     enum frame_kind kind;
+    bool odd; /* as line_map.h has it; only with a map */
     struct slice line;
-    uint64_t offset; /* of the first byte, in the source */
-    uint64_t size;   /* bytes of the source that it takes, newline included */
+    const struct line_map *map; /* of the line's bytes, until another is made of what follows; or NULL */
+    uint64_t offset;            /* of the first byte, in the source */
+    uint64_t size;              /* bytes of the source that it takes, newline included */
 };
 
 enum { FRAME_HEAD_KEPT_MAX = 4096 };
@@ -38,13 +38,18 @@ enum { FRAME_HEAD_KEPT_MAX = 4096 };
 struct framer {
     struct slice piece; /* set by framer_feed() */
     size_t at;          /* consumed of `piece` */
-    size_t nul_at;      /* the first NUL of `piece` from `at` on; its size when there is none */
+    size_t nul_from;    /* where `nul_at` was looked for from; beyond `at` when it was not */
+    size_t nul_at;      /* the first NUL of `piece` from there on; its size when there is none */
     uint64_t offset;    /* of piece.data[at] in the source */
     uint64_t line_max;
     bool skipping; /* inside a line above the limit, whose head was at skip_offset */
     uint64_t skip_offset;
     uint32_t head_size;
     char head[FRAME_HEAD_KEPT_MAX];
+    line_map_function *map_blocks;
+    struct line_map map; /* of what follows in `piece` */
+    struct line_ends ends;
+    int next; /* of `ends`: the first that is not behind `at` */
 };
 
 /* Starts at `offset` of a source, at the beginning of a line. `line_max` bytes, newline not counted. */
@@ -58,6 +63,44 @@ void framer_feed(struct framer *framer, struct slice piece);
 /* The next frame; its line lives as long as the piece, and for FRAME_TOO_LONG until the framer is next used.
  */
 struct frame framer_next(struct framer *framer);
+
+/* Where the next line that is mapped ends, in the piece. There must be one. */
+static inline size_t framer_line_end(const struct framer *framer)
+{
+    return (size_t)(framer->map.data - framer->piece.data) + framer->ends.at[framer->next];
+}
+
+/*
+ * What framer_next() does when a line comes next that is mapped and as nearly every one: no odd byte is in it
+ * and no white space before it, and it is no longer than it may be. False, and nothing is done, when it is
+ * not so. Its fields are written one by one where they are to be: a copy of what was written just now is
+ * waited for.
+ */
+static inline bool framer_take_usual_line(struct framer *framer, struct frame *ret_frame)
+{
+    if (framer->next >= framer->ends.count || framer->ends.odd[framer->next] || framer->skipping ||
+        framer->offset == 0)
+        return false;
+    size_t at = framer->at, size = framer_line_end(framer) - at;
+    if (size > framer->line_max || framer->piece.data[at] <= ' ')
+        return false;
+    ret_frame->kind = FRAME_LINE;
+    ret_frame->odd = false;
+    ret_frame->line = slice_from(framer->piece.data + at, size);
+    ret_frame->map = &framer->map;
+    ret_frame->offset = framer->offset;
+    ret_frame->size = size + 1;
+    framer->offset += size + 1;
+    framer->at = at + size + 1;
+    framer->next++;
+    return true;
+}
+
+/* Whether the next frame leaves the map of the frames before it as it is. */
+static inline bool framer_keeps_map(const struct framer *framer)
+{
+    return framer->next < framer->ends.count;
+}
 
 /* Takes the partial rest as a line (the file is finished): FRAME_LINE, FRAME_BLANK, FRAME_TOO_LONG or
  * FRAME_END. */

@@ -40,6 +40,7 @@ static void open_event(struct joiner *joiner, const struct frame *frame)
 {
     joiner->is_open = true;
     joiner->event = *frame;
+    joiner->event.map = NULL; /* further lines may need another */
     joiner->lines = 1;
 }
 

@@ -14,10 +14,8 @@
     (5 * NS_PER_MS) /* under load looks are bounded, and what was written meanwhile comes in one piece */
 
 enum {
-    PIECES_PER_TURN_MAX = 64, /* of one source, before others have their turn */
-    WAIT_MS_MAX = 1000,
-    WAIT_MS_BUSY = 100,      /* while an output has something out or holds */
-    WAIT_MS_UNWATCHED = 200, /* where nothing tells of changes */
+    WAIT_MS_BUSY = 100,      /* while an output has something out, or a source waits for one */
+    WAIT_MS_WATCHFUL = 1000, /* while somebody may take too long */
     HOST_BYTES_MAX = 256,
 };
 
@@ -166,20 +164,27 @@ static void on_tail_problem(void *context, const struct problem *problem)
     pipeline_tell(context, problem);
 }
 
-/* Finds files, and gives those that are new to this run their positions. */
-static void look(struct pipeline *pipeline)
+/* Gives a source that is new to this run its positions. */
+static void start_source(struct pipeline *pipeline, struct source *source)
 {
     struct problem problem = {0};
+    pipeline->totals.files++;
+    if (pipeline_start_source(pipeline, source, &problem) < 0)
+        pipeline->fatal = problem;
+}
+
+/* Finds files, and wakes those of which something changed. */
+static void look(struct pipeline *pipeline)
+{
+    struct source *source;
     pipeline_recover(pipeline); /* first, because --once reads to the size that a look finds */
     if (tail_look(pipeline->tail, pipeline_wall_ns(), on_tail_problem, pipeline) < 0)
         problem_set(&pipeline->fatal, ERR_INT_002, "no memory is left for the list of files");
-    for (struct source *source = tail_next(pipeline->tail, NULL); source;
-         source = tail_next(pipeline->tail, source)) {
-        if (source->started)
-            continue;
-        pipeline->totals.files++;
-        if (pipeline_start_source(pipeline, source, &problem) < 0)
-            pipeline->fatal = problem;
+    while ((source = tail_next_woken(pipeline->tail)) != NULL) {
+        if (!source->started)
+            start_source(pipeline, source);
+        agenda_wake(&pipeline->agenda, source);
+        pipeline_unsettle(pipeline, source);
     }
 }
 
@@ -210,37 +215,14 @@ static void pump_outputs(struct pipeline *pipeline)
     }
 }
 
-/* What is to be done between two pieces. */
-static void tick(struct pipeline *pipeline)
+void pipeline_tick(struct pipeline *pipeline)
 {
     control_turn(pipeline->control);
     pump_outputs(pipeline);
     if (!pipeline->fatal.error)
         pipeline_commit(pipeline, false);
-    if (pipeline->progress.shows_bar)
+    if (progress_is_due(&pipeline->progress, pipeline_mono_ns()))
         progress_show(&pipeline->progress, unread_bytes(pipeline, LANE_STATS), pipeline_mono_ns());
-}
-
-/* A stream that goes back begins anew, so a compressed file is read in one go. */
-static bool read_source(struct pipeline *pipeline, struct source *source)
-{
-    bool moved = false;
-    for (int pieces = 0; pieces < PIECES_PER_TURN_MAX || source->record.evidence.compressed; pieces++) {
-        if (pipeline_stops(pipeline) || !pipeline_pass(pipeline, source))
-            break;
-        moved = true;
-        tick(pipeline);
-    }
-    return moved;
-}
-
-static bool read_sources(struct pipeline *pipeline)
-{
-    bool moved = false;
-    for (struct source *source = tail_next(pipeline->tail, NULL); source && !pipeline_stops(pipeline);
-         source = tail_next(pipeline->tail, source))
-        moved |= read_source(pipeline, source);
-    return moved;
 }
 
 /* ---- waiting ---- */
@@ -264,17 +246,40 @@ static bool waits_for_outputs(struct pipeline *pipeline)
     return false;
 }
 
-static int wait_ms(struct pipeline *pipeline)
+static bool some_output_works(struct pipeline *pipeline)
 {
-    int64_t ms =
-        pipeline->options->once || tail_watch_fd(pipeline->tail) >= 0 ? WAIT_MS_MAX : WAIT_MS_UNWATCHED;
-    if (pipeline->committer.due_ns && !pipeline->committer.under_way) {
-        int64_t left_ms = (pipeline->committer.due_ns - pipeline_mono_ns()) / NS_PER_MS + 1;
-        ms = left_ms < ms ? left_ms : ms;
+    for (int lane = LANE_STATS + 1; lane < pipeline->lane_count; lane++) {
+        struct output_counters counters;
+        output_counters(pipeline->lane[lane].output, &counters);
+        if (!pipeline->lane[lane].given_up && counters.in_flight)
+            return true;
     }
-    if (waits_for_outputs(pipeline) && ms > WAIT_MS_BUSY)
-        ms = WAIT_MS_BUSY;
-    return ms > 0 ? (int)ms : 0;
+    return false;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How long nothing is due, if nothing is heard either. */
+static int64_t rest_ns(struct pipeline *pipeline)
+{
+    const struct committer *committer = &pipeline->committer;
+    const struct agenda *agenda = &pipeline->agenda;
+    int64_t now_ns = pipeline_mono_ns(), rest = tail_due_ns(pipeline->tail);
+    if (!ring_is_empty(&agenda->awake) || (pipeline->may_drop && !committer->under_way))
+        return 0;
+    rest = earlier(rest, agenda->timed_due_ns - now_ns);
+    if (committer->due_ns && !committer->under_way)
+        rest = earlier(rest, committer->due_ns - now_ns);
+    if (!ring_is_empty(&agenda->held) || some_output_works(pipeline))
+        rest = earlier(rest, WAIT_MS_BUSY * NS_PER_MS);
+    if (pipeline->options->once || control_is_asked(pipeline->control))
+        rest = earlier(rest, WAIT_MS_WATCHFUL * NS_PER_MS);
+    else
+        rest = earlier(rest, pipeline->recovery.due_ns - now_ns);
+    return rest > 0 ? rest : 0;
 }
 
 /* Sleeps until a file changes, an output can go on, a commit has ended or is due, or a stop. */
@@ -291,7 +296,7 @@ static void wait_for_something(struct pipeline *pipeline)
         if (!pipeline->lane[lane].given_up)
             interests[count++] = output_interest(pipeline->lane[lane].output);
     }
-    poll(interests, count, wait_ms(pipeline));
+    poll(interests, count, (int)((rest_ns(pipeline) + NS_PER_MS - 1) / NS_PER_MS));
     if (interests[1].revents)
         poll(interests, 1, LOOK_EVERY_NS_MIN / NS_PER_MS);
 }
@@ -338,8 +343,8 @@ static void follow(struct pipeline *pipeline)
 {
     while (!pipeline_stops(pipeline) && has_living_output(pipeline)) {
         look(pipeline);
-        bool moved = read_sources(pipeline);
-        tick(pipeline);
+        bool moved = pipeline_turn(pipeline);
+        pipeline_tick(pipeline);
         pipeline_drop_finished(pipeline);
         if (!moved && !pipeline_stops(pipeline))
             wait_for_something(pipeline);
@@ -363,8 +368,8 @@ static void read_once(struct pipeline *pipeline)
     while (!pipeline_stops(pipeline) && has_living_output(pipeline)) {
         /* An output that got ready only after its turn has another: hence the question before and after. */
         bool waited = waits_for_outputs(pipeline);
-        bool moved = read_sources(pipeline);
-        tick(pipeline);
+        bool moved = pipeline_turn(pipeline);
+        pipeline_tick(pipeline);
         if (moved) {
             moved_at_ns = pipeline_mono_ns();
             continue;
@@ -467,6 +472,7 @@ enum exit_code pipeline_run(const struct config *config, const struct pipeline_o
     pipeline->config = config;
     pipeline->options = options;
     pipeline->stages.runs = options->show_timings;
+    agenda_init(&pipeline->agenda);
     enum exit_code code;
     int result = open_all(pipeline, ret_problem);
     if (result < 0) {

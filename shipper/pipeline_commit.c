@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { DROPS_MAX = 16 };
+enum { DROPS_MAX = 1000 }; /* before files have their turn again */
 
 static const char *lane_name(const struct pipeline *pipeline, int lane)
 {
@@ -72,15 +72,6 @@ int pipeline_start_source(struct pipeline *pipeline, struct source *source, stru
 
 /* ---- committing ---- */
 
-static int count_sources(struct pipeline *pipeline)
-{
-    int count = 0;
-    for (struct source *source = tail_next(pipeline->tail, NULL); source;
-         source = tail_next(pipeline->tail, source))
-        count++;
-    return count;
-}
-
 static bool lane_has_moved(const struct pipeline *pipeline, const struct source *source, int lane)
 {
     return source->started && lane_safe_position(pipeline, source, lane) != source->committed[lane];
@@ -104,14 +95,14 @@ static void list_source(const struct pipeline *pipeline, struct source *source, 
 
 static int make_list(struct pipeline *pipeline, struct commit_list *list)
 {
-    size_t count = (size_t)count_sources(pipeline);
+    size_t count = (size_t)pipeline->agenda.unsettled_count;
     list->sources = calloc(count + 1, sizeof(struct source *));
     list->positions = calloc(count * (size_t)pipeline->lane_count + 1, sizeof(struct store_position));
     list->moved = calloc(count * (size_t)pipeline->lane_count + 1, sizeof(struct moved_lane));
     if (!list->sources || !list->positions || !list->moved)
         return -ERR_INT_002;
-    for (struct source *source = tail_next(pipeline->tail, NULL); source;
-         source = tail_next(pipeline->tail, source))
+    for (struct source *source = agenda_next_unsettled(&pipeline->agenda, NULL); source;
+         source = agenda_next_unsettled(&pipeline->agenda, source))
         list_source(pipeline, source, list);
     return 0;
 }
@@ -187,6 +178,7 @@ static int settle(struct pipeline *pipeline, bool wait)
     if (result == 0) {
         note_committed(&committer->list);
         committer_release(committer);
+        pipeline->may_drop = true;
     }
     note_result(pipeline, result, &problem);
     return result;
@@ -244,22 +236,30 @@ static bool is_through(const struct pipeline *pipeline, const struct source *sou
     return true;
 }
 
-/* Each drop sorts the list of sources anew, hence a few at a time. */
+static void drop(struct pipeline *pipeline, struct source *source)
+{
+    for (int lane = LANE_STATS + 1; lane < pipeline->lane_count; lane++)
+        output_forget(pipeline->lane[lane].output, source);
+    reader_forget(&pipeline->reader, source);
+    agenda_forget(&pipeline->agenda, source);
+    tail_drop(pipeline->tail, source);
+}
+
 void pipeline_drop_finished(struct pipeline *pipeline)
 {
-    struct source *through[DROPS_MAX];
-    int count = 0;
-    if (pipeline->committer.under_way || store_commit_failed(pipeline->store))
-        return; /* it still speaks of them */
-    for (struct source *source = tail_next(pipeline->tail, NULL); source && count < DROPS_MAX;
-         source = tail_next(pipeline->tail, source)) {
-        if (is_through(pipeline, source))
-            through[count++] = source;
+    int dropped = 0;
+    if (!pipeline->may_drop || pipeline->committer.under_way || store_commit_failed(pipeline->store))
+        return; /* a commit still speaks of them */
+    struct source *next = agenda_next_unsettled(&pipeline->agenda, NULL);
+    while (next && dropped < DROPS_MAX) {
+        struct source *source = next;
+        next = agenda_next_unsettled(&pipeline->agenda, source);
+        if (pipeline_is_settled(pipeline, source)) {
+            agenda_settle(&pipeline->agenda, source);
+        } else if (is_through(pipeline, source)) {
+            drop(pipeline, source);
+            dropped++;
+        }
     }
-    for (int i = 0; i < count; i++) {
-        for (int lane = LANE_STATS + 1; lane < pipeline->lane_count; lane++)
-            output_forget(pipeline->lane[lane].output, through[i]);
-        reader_forget(&pipeline->reader, through[i]);
-        tail_drop(pipeline->tail, through[i]);
-    }
+    pipeline->may_drop = next != NULL;
 }

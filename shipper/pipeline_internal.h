@@ -1,9 +1,10 @@
-/* The inside of a pipeline: pipeline.c (the loop), pipeline_pass.c (one piece of one source),
- * pipeline_lines.c (what a line is worth, and who gets it), pipeline_commit.c (positions and transactions),
- * pipeline_recover.c (rings of dead programs). */
+/* The inside of a pipeline: pipeline.c (the loop), pipeline_turn.c (whose turn it is), pipeline_pass.c (one
+ * piece of one source), pipeline_lines.c (what a line is worth, and who gets it), pipeline_commit.c
+ * (positions and transactions), pipeline_recover.c (rings of dead programs). */
 #ifndef SHIPPER_PIPELINE_INTERNAL_H
 #define SHIPPER_PIPELINE_INTERNAL_H
 
+#include "agenda.h"
 #include "batch.h"
 #include "control.h"
 #include "frame.h"
@@ -97,6 +98,8 @@ struct pipeline {
     struct batch *batch;
     struct own_files own_files; /* never inputs; the tail borrows them */
     struct tail *tail;
+    struct agenda agenda;
+    bool may_drop; /* some source may be through that was not before */
     struct scanner *scanner[CONFIG_INPUTS_MAX];
     struct pattern *event_start[CONFIG_INPUTS_MAX]; /* NULL: every line is an event */
     struct lane lane[LANE_COUNT_MAX];
@@ -116,14 +119,32 @@ int64_t pipeline_wall_ns(void);
 void pipeline_tell(struct pipeline *pipeline, const struct problem *problem);
 bool pipeline_stops(const struct pipeline *pipeline);
 
+/* What is to be done between two pieces. */
+void pipeline_tick(struct pipeline *pipeline);
+
+/* ---- pipeline_turn.c ---- */
+
+/* Each source that has something to be done has its turn. Whether any lane moved. */
+bool pipeline_turn(struct pipeline *pipeline);
+
+/* Whether the database holds all that is known of the source, and it goes on. */
+bool pipeline_is_settled(const struct pipeline *pipeline, const struct source *source);
+
+/* Something of it may have changed that is to be committed. */
+void pipeline_unsettle(struct pipeline *pipeline, struct source *source);
+
+/* A pass moved nothing: the source waits for those of its lanes that are not among the `served`, or until
+ * `due_ns` (monotonic, 0: none), or for news. */
+void pipeline_let_wait(struct pipeline *pipeline, struct source *source, uint32_t served, int64_t due_ns);
+
 /* ---- pipeline_pass.c ---- */
 
 int reader_init(struct reader *reader, const struct config *config);
 void reader_release(struct reader *reader);
 void reader_forget(struct reader *reader, const struct source *source);
 
-/* Reads one piece of a source and gives it to the lanes that stand at its beginning. Whether any lane moved.
- */
+/* Reads one piece of a source and gives it to the lanes that stand at its beginning. Whether any lane moved;
+ * if none did, the agenda says what the source waits for. */
 bool pipeline_pass(struct pipeline *pipeline, struct source *source);
 
 /* ---- pipeline_recover.c ---- */

@@ -82,7 +82,10 @@ static enum line_worth worth_of(struct pass *pass, struct line *line)
     line->reason = REJECT_TOO_LONG;
     if (line->frame.kind != FRAME_LINE)
         return LINE_REJECT;
-    int result = scan_line(pass->scanner, line->frame.line, &line->event);
+    const struct frame *frame = &line->frame;
+    int result = frame->map
+                     ? scan_mapped_line(pass->scanner, frame->map, frame->line, frame->odd, &line->event)
+                     : scan_line(pass->scanner, frame->line, &line->event);
     if (result != 0) {
         line->reason = (enum reject_reason)(result - 1);
         return LINE_REJECT;

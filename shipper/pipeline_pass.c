@@ -165,6 +165,16 @@ static bool was_quiet(struct pass *pass)
     return pass->end == SOURCE_WAIT && now_ns - source->quiet_since_ns >= source->input->multiline.timeout_ns;
 }
 
+/* When a pass is to look whether it was quiet for long enough; 0: that is not waited for. */
+static int64_t quiet_at_ns(const struct pass *pass)
+{
+    const struct source *source = pass->source;
+    uint64_t end = pass->piece_offset + pass->piece.size;
+    bool waits = scan_format_is_text(source->input->scan.format) && pass->end == SOURCE_WAIT &&
+                 source->quiet_end == end && source->quiet_since_ns;
+    return waits ? source->quiet_since_ns + source->input->multiline.timeout_ns : 0;
+}
+
 /* In text nothing can be cut: what has no newline at the end for good is a line, too. */
 static void take_last_events(struct pass *pass, bool at_end, bool for_good)
 {
@@ -265,13 +275,14 @@ static int cut_lines(struct pass *pass, struct line *lines, enum frame_kind *ret
 {
     int count = 0;
     do {
-        lines[count].frame =
-            pass->joiner.start ? joiner_next(&pass->joiner, &pass->framer) : framer_next(&pass->framer);
-        *ret_last = lines[count].frame.kind;
+        struct frame *frame = &lines[count].frame;
+        if (pass->joiner.start || !framer_take_usual_line(&pass->framer, frame))
+            *frame = joiner_next(&pass->joiner, &pass->framer);
+        *ret_last = frame->kind;
         if (*ret_last == FRAME_END || *ret_last == FRAME_PARTIAL)
             break;
         count++;
-    } while (count < LINES_AT_ONCE && *ret_last != FRAME_TOO_LONG);
+    } while (count < LINES_AT_ONCE && *ret_last != FRAME_TOO_LONG && framer_keeps_map(&pass->framer));
     return count;
 }
 
@@ -339,8 +350,10 @@ static bool end_pass(struct pass *pass, uint32_t began_with)
     if (pass_takes(pass, LANE_STATS) && pass->done > pass->begin)
         move_statistics(pass);
     stage_end(&pass->pipeline->stages, STAGE_READ); /* the marker of what was read */
-    if (moved)
+    if (moved) {
         pipeline_touch(pass->pipeline);
+        pipeline_unsettle(pass->pipeline, pass->source);
+    }
     return moved;
 }
 
@@ -367,8 +380,10 @@ bool pipeline_pass(struct pipeline *pipeline, struct source *source)
     stage_begin(&pipeline->stages);
     choose_lanes(&pass);
     uint32_t began_with = pass.lanes;
-    if (!began_with)
+    if (!began_with) {
+        pipeline_let_wait(pipeline, source, 0, 0);
         return false;
+    }
     begin_framing(&pass);
     if (read_piece(&pass, PIECE_BYTES) < 0)
         return false;
@@ -383,5 +398,7 @@ bool pipeline_pass(struct pipeline *pipeline, struct source *source)
     bool looked_through = note_long_line(&pass);
     bool moved = end_pass(&pass, began_with);
     keep_rest(&pass);
+    if (!moved && !looked_through)
+        pipeline_let_wait(pipeline, source, pass.end == SOURCE_MORE ? 0 : pass.lanes, quiet_at_ns(&pass));
     return moved || looked_through;
 }

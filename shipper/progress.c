@@ -17,10 +17,13 @@ void progress_begin(struct progress *progress, FILE *out, bool shows_bar, uint64
     };
 }
 
+bool progress_is_due(const struct progress *progress, int64_t now_ns)
+{
+    return progress->shows_bar && progress->bytes_total && now_ns - progress->shown_ns >= SHOW_EVERY_NS;
+}
+
 void progress_show(struct progress *progress, uint64_t bytes_left, int64_t now_ns)
 {
-    if (!progress->shows_bar || now_ns - progress->shown_ns < SHOW_EVERY_NS || !progress->bytes_total)
-        return;
     progress->shown_ns = now_ns;
     uint64_t total = progress->bytes_total;
     uint64_t done = bytes_left < total ? total - bytes_left : 0;

@@ -21,7 +21,8 @@ struct progress_totals {
 void progress_begin(struct progress *progress, FILE *out, bool shows_bar, uint64_t bytes_total,
                     int64_t now_ns);
 
-/* Draws the bar anew, a few times a second. */
+/* Whether the bar is to be drawn anew: a few times a second. */
+bool progress_is_due(const struct progress *progress, int64_t now_ns);
 void progress_show(struct progress *progress, uint64_t bytes_left, int64_t now_ns);
 
 /* Wipes the bar. */

@@ -207,22 +207,39 @@ static inline struct slice without_space_behind(struct slice line)
     return line;
 }
 
+static int scan_json(struct scanner *scanner, const struct line_map *map, struct slice line, bool odd,
+                     struct event *event)
+{
+    struct slice text = without_space_behind(line);
+    if (map && scanner->way->walk(&scanner->shapes, map, text, odd, event))
+        return 0;
+    int result = scan_by_grammar(scanner, line, event);
+    event->taken = EVENT_ALL_KEYS;
+    if (map && result == 0)
+        scan_shapes_learn(&scanner->shapes, text, event);
+    return result;
+}
+
+int scan_mapped_line(struct scanner *scanner, const struct line_map *map, struct slice line, bool odd,
+                     struct event *event)
+{
+    if (!scanner->plain)
+        return scan_json(scanner, map, line, odd, event);
+    plain_scan(scanner->plain, line, event);
+    event->taken = EVENT_ALL_KEYS;
+    return 0;
+}
+
 int scan_line(struct scanner *scanner, struct slice line, struct event *ret_event)
 {
+    struct line_map map;
     if (line.size > UINT32_MAX)
         return 1 + REJECT_TOO_LONG;
-    if (scanner->plain) {
-        plain_scan(scanner->plain, line, ret_event);
-        return 0;
-    }
-    struct slice text = without_space_behind(line);
-    scan_clear(ret_event, sizeof(*ret_event));
-    if (scanner->way->walk(&scanner->shapes, text, ret_event->value))
-        return 0;
-    int result = scan_by_grammar(scanner, line, ret_event);
-    if (result == 0)
-        scan_shapes_learn(&scanner->shapes, text, ret_event);
-    return result;
+    ret_event->taken = EVENT_ALL_KEYS;
+    if (scanner->plain || line.size > LINE_MAP_BYTES_MAX)
+        return scan_mapped_line(scanner, NULL, line, true, ret_event);
+    line_map_make(&map, line, scanner->way->map);
+    return scan_mapped_line(scanner, &map, line, line_map_is_odd(&map), ret_event);
 }
 
 static int add_format(struct scanner *scanner, const struct scan_format *format)

@@ -7,6 +7,7 @@
 #define SHIPPER_SCAN_H
 
 #include "event.h"
+#include "line_map.h"
 #include "problem.h"
 
 enum { SCAN_DEPTH_MAX = 128, SCAN_MAPPING_MAX = 64, SCAN_LEVEL_RULES_MAX = 32 };
@@ -70,6 +71,14 @@ void scanner_free(struct scanner *scanner);
  */
 enum { SCAN_PADDING = 64 };
 int scan_line(struct scanner *scanner, struct slice line, struct event *ret_event);
+
+/*
+ * The same, of a line that lies in a map (line_map.h), whose bytes were looked at already: `odd` or not. The
+ * event is one that lines were scanned into before, or all zeros; so only what that line left must be
+ * cleared. With `map` NULL the line may be longer than one.
+ */
+int scan_mapped_line(struct scanner *scanner, const struct line_map *map, struct slice line, bool odd,
+                     struct event *event);
 
 /*
  * Fills the interpreted half; the line is still there, with its padding. `now_ns` is the wall clock (a

@@ -151,9 +151,10 @@ static void take_type_from_trace(struct event *event)
     if (trace->kind != VALUE_STRING || event->value[EVENT_EXCEPTION_TYPE].kind != VALUE_ABSENT)
         return;
     struct slice type = trace_type(slice_from(trace->data, trace->size), true);
-    if (type.size)
-        event->value[EVENT_EXCEPTION_TYPE] =
-            (struct value){.data = type.data, .size = (uint32_t)type.size, .kind = VALUE_STRING};
+    if (!type.size)
+        return;
+    value_set(&event->value[EVENT_EXCEPTION_TYPE], type.data, type.size, VALUE_STRING);
+    event->taken |= UINT32_C(1) << EVENT_EXCEPTION_TYPE;
 }
 
 /* What nearly every record has: a time in the minute of the one before, a level that was seen, a short

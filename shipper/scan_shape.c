@@ -60,6 +60,7 @@ struct path {
     const struct event *event;
     struct scan_shape_node **place; /* where the next node goes; NULL: there was no room for one */
     const char *from;               /* what follows the last value */
+    uint32_t keys;                  /* of the values so far */
 };
 
 /* The literal from the last value to `to`, and what comes behind it. */
@@ -69,7 +70,9 @@ static void add_literal(struct path *path, const char *to, enum scan_slot slot, 
         size_t size = (size_t)(to - path->from);
         bool last = size <= SCAN_LITERAL_SIZE_MAX;
         struct slice literal = slice_from(path->from, last ? size : SCAN_LITERAL_SIZE_MAX);
-        struct scan_shape_node node = make_node(literal, last ? slot : SLOT_NONE, last ? key : -1);
+        struct scan_shape_node node = make_node(literal, last ? slot : SLOT_NONE, last ? key : EVENT_NO_KEY);
+        path->keys |= UINT32_C(1) << node.key;
+        node.keys = path->keys & ~(UINT32_C(1) << EVENT_NO_KEY);
         struct scan_shape_node *taken = take_node(path->shapes, path->place, &node);
         path->place = taken ? &taken->next : NULL;
         path->from += literal.size;
@@ -83,7 +86,7 @@ static int key_of(const struct event *event, const char *value)
     for (int key = 0; key < EVENT_KEY_COUNT; key++)
         if (event->value[key].kind != VALUE_ABSENT && event->value[key].data == value)
             return key;
-    return -1;
+    return EVENT_NO_KEY;
 }
 
 /* The string whose opening quote is at `at`. Returns its closing quote, or what follows it when it is a key.
@@ -142,7 +145,7 @@ static bool add_line(struct scan_shapes *shapes, struct slice line, const struct
     const char *end = line.data + line.size;
     for (const char *at = line.data; at < end && path.place;)
         at = add_token(&path, at, end);
-    add_literal(&path, end, SLOT_END, -1);
+    add_literal(&path, end, SLOT_END, EVENT_NO_KEY);
     return path.place;
 }
 

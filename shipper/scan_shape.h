@@ -15,6 +15,7 @@
 #define SHIPPER_SCAN_SHAPE_H
 
 #include "event.h"
+#include "line_map.h"
 
 enum {
     SCAN_LITERAL_SIZE_MAX = 32,    /* a longer one is a chain of nodes */
@@ -28,11 +29,12 @@ enum scan_slot { SLOT_NONE, SLOT_STRING, SLOT_SCALAR, SLOT_END };
 struct scan_shape_node {
     char literal[SCAN_LITERAL_SIZE_MAX]; /* zeros behind it */
     uint32_t bits;                       /* one for each of its bytes, the first in bit 0 */
-    uint8_t size;                        /* of the literal */
-    uint8_t slot;                        /* enum scan_slot: what follows the literal */
-    int8_t key;                          /* enum event_key that the value is, or -1 */
-    struct scan_shape_node *next;        /* the first of what may follow the value, or NULL */
-    struct scan_shape_node *beside;      /* another literal that may stand in this place, or NULL */
+    uint32_t keys;                  /* at the end of a line: bit 1 << key for each value on the way here */
+    uint8_t size;                   /* of the literal */
+    uint8_t slot;                   /* enum scan_slot: what follows the literal */
+    int8_t key;                     /* enum event_key that the value is, or EVENT_NO_KEY */
+    struct scan_shape_node *next;   /* the first of what may follow the value, or NULL */
+    struct scan_shape_node *beside; /* another literal that may stand in this place, or NULL */
 };
 
 struct scan_shapes {
@@ -54,11 +56,11 @@ void scan_shapes_learn(struct scan_shapes *shapes, struct slice line, const stru
 
 /*
  * Takes the values of a line (white space at its end left out, SCAN_PADDING bytes behind it readable) of a
- * known shape. False when it is none, or not UTF-8; what `ret_values` holds then means nothing. Values that
- * the line does not have are left as they were.
+ * known shape into `ret_event`, where those that the line does not have become absent. False when it is none,
+ * or not UTF-8, which is asked when it is `odd`; the event's values then mean nothing.
  */
-typedef bool scan_walk_function(const struct scan_shapes *shapes, struct slice line,
-                                struct value ret_values[static EVENT_KEY_COUNT]);
+typedef bool scan_walk_function(const struct scan_shapes *shapes, const struct line_map *map,
+                                struct slice line, bool odd, struct event *ret_event);
 
 scan_walk_function scan_walk_plain;
 #if defined(__x86_64__)

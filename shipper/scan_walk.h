@@ -10,15 +10,8 @@
 
 #define SCAN_INLINE static inline __attribute__((always_inline))
 
-/* All may read up to SCAN_PADDING bytes behind the end of what they look at, a literal 32 from its beginning.
- */
-struct scan_eye {
-    /* Where the string that goes on at `text` stops: at the first quote, backslash or control byte; `end` or
-     * more when there is none before it. */
-    const char *(*string_end)(const char *text, const char *end);
-    bool (*literal_is)(const struct scan_shape_node *node, const char *text);
-    bool (*is_ascii)(struct slice text); /* false, too, when only what is behind it is not */
-};
+/* Whether the literal of a node stands at `text`; 32 bytes may be read from there. */
+typedef bool literal_is_function(const struct scan_shape_node *node, const char *text);
 
 SCAN_INLINE uint64_t scan_load(const char *text)
 {
@@ -32,47 +25,61 @@ static inline enum value_kind scan_scalar_kind(char first)
     return first == 't' ? VALUE_TRUE : first == 'f' ? VALUE_FALSE : first == 'n' ? VALUE_NULL : VALUE_NUMBER;
 }
 
-/* The end of the scalar at `text`, more than `end` when there is none. Whole numbers are most of them. */
+/* The end of the scalar at `text`, more than `end` when there is none. Whole numbers of a few digits are most
+ * of them. */
 SCAN_INLINE const char *scan_walk_scalar(const char *text, const char *end, enum value_kind *ret_kind)
 {
-    const char *at = text;
-    unsigned digits;
-    do {
-        digits = digits_count(digits_load(at));
-        at += digits;
-    } while (digits == 8 && at < end);
+    unsigned digits = digits_count(digits_load(text));
+    char behind = text[digits];
     *ret_kind = VALUE_NUMBER;
-    if (at != text && *at != '.' && (*at | 0x20) != 'e' && (*text != '0' || at == text + 1))
-        return at;
+    if (digits % 8 && (behind == ',' || behind == '}') && (*text != '0' || digits == 1))
+        return text + digits;
     *ret_kind = scan_scalar_kind(*text);
-    at = scan_scalar_end(text, end);
-    return at ? at : end + 1;
+    const char *stop = scan_scalar_end(text, end);
+    return stop ? stop : end + 1;
+}
+
+/* The line has the values of `keys` and no others, whatever was in the event before. */
+SCAN_INLINE void scan_walk_end(struct event *event, uint32_t keys)
+{
+    for (uint32_t left = event->taken & ~keys; left; left &= left - 1)
+        event->value[__builtin_ctz(left)] = (struct value){0};
+    event->taken = keys;
+    event->bad_utf8 = false;
 }
 
 /*
  * Follows the literals. Where one fits but not the value behind it, another may. If a string stops at another
  * byte than its quote, the literal behind it, which begins with the quote, tells.
  */
-SCAN_INLINE bool scan_walk(const struct scan_shapes *shapes, struct slice line, struct value *ret_values,
-                           const struct scan_eye eye)
+SCAN_INLINE bool scan_walk(const struct scan_shapes *shapes, const struct line_map *map, struct slice line,
+                           bool odd, struct event *event, literal_is_function *literal_is)
 {
-    const char *at = line.data, *end = line.data + line.size;
+    const char *data = map->data;
+    const size_t begin = (size_t)(line.data - data), end = begin + line.size;
+    size_t at = begin;
     for (const struct scan_shape_node *node = shapes->first; node;) {
-        const char *value = at + node->size, *stop = value;
+        size_t value = at + node->size, stop = end;
         enum value_kind kind = VALUE_STRING;
-        bool fits = eye.literal_is(node, at);
-        if (fits && node->slot == SLOT_STRING)
-            stop = eye.string_end(value, end);
-        else if (fits && node->slot == SLOT_SCALAR)
-            stop = scan_walk_scalar(value, end, &kind);
-        else if (fits && node->slot == SLOT_END && value == end)
-            return eye.is_ascii(line) || scan_utf8_is_valid(line);
-        if (!fits || stop >= end || node->slot == SLOT_END) {
+        if (!literal_is(node, data + at)) {
             node = node->beside;
             continue;
         }
-        if (node->key >= 0)
-            ret_values[node->key] = (struct value){value, (uint32_t)(stop - value), (uint16_t)kind, false};
+        if (node->slot == SLOT_STRING) {
+            stop = line_map_stop(map, value);
+        } else if (node->slot == SLOT_SCALAR) {
+            stop = (size_t)(scan_walk_scalar(data + value, data + end, &kind) - data);
+        } else if (node->slot == SLOT_NONE) {
+            stop = value;
+        } else if (value == end) {
+            scan_walk_end(event, node->keys);
+            return !odd || scan_utf8_is_valid(line);
+        }
+        if (stop >= end) {
+            node = node->beside;
+            continue;
+        }
+        value_set(&event->value[node->key], data + value, stop - value, kind);
         at = stop;
         node = node->next;
     }

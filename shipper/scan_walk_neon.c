@@ -13,18 +13,6 @@ SCAN_INLINE uint64_t bits_neon(uint8x16_t result)
     return vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(vreinterpretq_u16_u8(result), 4)), 0);
 }
 
-SCAN_INLINE const char *string_end_neon(const char *text, const char *end)
-{
-    for (; text < end; text += sizeof(uint8x16_t)) {
-        uint8x16_t block = vld1q_u8((const uint8_t *)text);
-        uint8x16_t stop = vorrq_u8(vceqq_u8(block, vdupq_n_u8('"')), vceqq_u8(block, vdupq_n_u8('\\')));
-        uint64_t stops = bits_neon(vorrq_u8(stop, vcltq_u8(block, vdupq_n_u8(0x20))));
-        if (stops)
-            return text + __builtin_ctzll(stops) / BITS_PER_BYTE;
-    }
-    return end;
-}
-
 /* What is not equal, within the literal's size. */
 SCAN_INLINE bool literal_is_neon(const struct scan_shape_node *node, const char *text)
 {
@@ -37,19 +25,10 @@ SCAN_INLINE bool literal_is_neon(const struct scan_shape_node *node, const char 
     return low == 0 && (size == 16 || high << (64 - BITS_PER_BYTE * (size - 16)) == 0);
 }
 
-SCAN_INLINE bool is_ascii_neon(struct slice text)
+bool scan_walk_neon(const struct scan_shapes *shapes, const struct line_map *map, struct slice line, bool odd,
+                    struct event *ret_event)
 {
-    uint8x16_t all = vdupq_n_u8(0);
-    for (size_t at = 0; at < text.size; at += sizeof(uint8x16_t))
-        all = vorrq_u8(all, vld1q_u8((const uint8_t *)text.data + at));
-    return vmaxvq_u8(all) < 0x80;
-}
-
-bool scan_walk_neon(const struct scan_shapes *shapes, struct slice line,
-                    struct value ret_values[static EVENT_KEY_COUNT])
-{
-    const struct scan_eye eye = {string_end_neon, literal_is_neon, is_ascii_neon};
-    return scan_walk(shapes, line, ret_values, eye);
+    return scan_walk(shapes, map, line, odd, ret_event, literal_is_neon);
 }
 
 #else

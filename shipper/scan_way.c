@@ -19,13 +19,13 @@ static bool has_avx512(void)
 
 static const struct scan_way ways[] = {
 #if defined(__x86_64__)
-    {"avx512", scan_mask_avx512, grammar_step_bmi, scan_walk_avx2, has_avx512},
-    {"avx2", scan_mask_avx2, grammar_step_bmi, scan_walk_avx2, has_avx2},
-    {"sse2", scan_mask_sse2, grammar_step, scan_walk_sse2, always}, /* every x86-64 has it */
+    {"avx512", scan_mask_avx512, grammar_step_bmi, line_map_avx512, scan_walk_avx2, has_avx512},
+    {"avx2", scan_mask_avx2, grammar_step_bmi, line_map_avx2, scan_walk_avx2, has_avx2},
+    {"sse2", scan_mask_sse2, grammar_step, line_map_sse2, scan_walk_sse2, always}, /* every x86-64 has it */
 #elif defined(__aarch64__)
-    {"neon", scan_mask_neon, grammar_step, scan_walk_neon, always}, /* every AArch64 has it */
+    {"neon", scan_mask_neon, grammar_step, line_map_neon, scan_walk_neon, always}, /* every AArch64 has it */
 #endif
-    {"plain", scan_mask_plain, grammar_step, scan_walk_plain, always},
+    {"plain", scan_mask_plain, grammar_step, line_map_plain, scan_walk_plain, always},
 };
 
 const struct scan_way *scan_ways(size_t *ret_count)

@@ -5,6 +5,7 @@
 #ifndef SHIPPER_SCAN_WAY_H
 #define SHIPPER_SCAN_WAY_H
 
+#include "line_map.h"
 #include "scan_grammar.h"
 #include "scan_shape.h"
 
@@ -12,6 +13,7 @@ struct scan_way {
     const char *name; /* "avx512", "avx2", "sse2", "neon", "plain" */
     scan_mask_function *mask;
     grammar_step_function *step;
+    line_map_function *map;
     scan_walk_function *walk;
     bool (*usable)(void); /* on this machine */
 };

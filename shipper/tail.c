@@ -4,15 +4,19 @@
 #include <stdlib.h>
 
 #define STEP_NS_MAX INT64_C(60000000000) /* longer is not between two looks, but the clock was set */
+#define AGAIN_NS    INT64_C(100000000)   /* what a look found to be in doubt is looked at anew after this */
+/* How often files that have left the folders are looked at, though they are watched; and if some is not. */
+#define STRAYS_WATCHED_NS   INT64_C(1000000000)
+#define STRAYS_UNWATCHED_NS INT64_C(200000000)
 
 /* ---- news ---- */
 
-static struct tracked *find_by_watch(const struct tail *tail, int watch_id)
+static void take_news_of(struct tail *tail, struct tracked *tracked)
 {
-    for (size_t i = 0; i < tail->source_count; i++)
-        if (tail->sources[i]->watch_id == watch_id)
-            return tail->sources[i];
-    return NULL;
+    if (!tracked)
+        return;
+    tracked->untold = false;
+    tail_check_file(tail, tracked);
 }
 
 static void take_news(void *context, const struct watch_event *event)
@@ -25,9 +29,7 @@ static void take_news(void *context, const struct watch_event *event)
         return;
     }
     if (!event->name) { /* a file that is watched by itself */
-        struct tracked *tracked = find_by_watch(tail, event->file_id);
-        if (tracked)
-            tail_check_file(tail, tracked);
+        take_news_of(tail, tail_find_by_watch(tail, event->file_id));
         return;
     }
     if (event->kind == WATCH_NAMES) {
@@ -38,25 +40,30 @@ static void take_news(void *context, const struct watch_event *event)
     bool slash = folder_size > 0 && event->folder[folder_size - 1] != '/';
     snprintf(path, sizeof(path), "%s%s%s", event->folder, slash ? "/" : "", event->name);
     struct tracked *tracked = tail_find_by_path(tail, path);
-    if (tracked)
-        tail_check_file(tail, tracked);
+    take_news_of(tail, tracked);
     tail->scan_due |= tracked && tracked->dropped;
 }
 
-/* Nothing tells reliably of files that left the folders, so they are looked at each time; all others cost
- * nothing here. */
+/* No folder tells of files that left it, and a watch of their own may not be had: so they are looked at by
+ * time. */
 static void check_strays(struct tail *tail)
 {
-    tail->scan_due |= tail->pool.suspicious;
-    tail->pool.suspicious = false;
-    for (size_t i = 0; tail->strays && i < tail->source_count; i++)
-        if (!tail->sources[i]->seen && tail->sources[i]->file.fd >= 0)
-            tail_check_file(tail, tail->sources[i]);
+    bool all_watched = true;
+
+    if (tail->now_ns < tail->next_strays_ns)
+        return;
+    for (size_t i = 0; i < tail->stray_count; i++) {
+        all_watched &= tail->strays[i]->watch_id >= 0;
+        if (tail->strays[i]->file.fd >= 0)
+            tail_check_file(tail, tail->strays[i]);
+    }
+    tail->next_strays_ns = tail->now_ns + (all_watched ? STRAYS_WATCHED_NS : STRAYS_UNWATCHED_NS);
+    tail_limit_held(tail);
 }
 
 static void take_time(struct tail *tail, int64_t now_ns)
 {
-    int64_t passed_ns = now_ns - tail->last_look_ns;
+    int64_t passed_ns = tail->look > 0 ? now_ns - tail->last_look_ns : 0;
 
     /* A clock that was set back must not put off the next scan. */
     tail->scan_due |= passed_ns < 0;
@@ -65,30 +72,74 @@ static void take_time(struct tail *tail, int64_t now_ns)
     tail->last_look_ns = tail->now_ns = now_ns;
 }
 
+/* What reading found since the last look, whose time it still is. */
+static void take_doubts(struct tail *tail)
+{
+    tail->scan_due |= tail->pool.suspicious;
+    if (tail->pool.broken)
+        tail_scan_within(tail, tail_retry_ns(tail));
+    tail->pool.suspicious = tail->pool.broken = false;
+}
+
+static int scan(struct tail *tail)
+{
+    int error = tail_scan(tail, NULL);
+
+    if (error < 0) {
+        tail->scan_due = true;
+        return error;
+    }
+    tail_step_all(tail);
+    check_strays(tail);
+    tail_wake_all(tail);
+    return 0;
+}
+
 int tail_look(struct tail *tail, int64_t now_ns,
               void (*on_problem)(void *context, const struct problem *problem), void *context)
 {
     int error = 0;
 
+    take_doubts(tail);
     take_time(tail, now_ns);
     tail->on_problem = on_problem;
     tail->on_problem_context = context;
     tail->look++;
     tail->new_count = 0;
-    int news = watch_take(tail->watch, take_news, tail);
+    watch_take(tail->watch, take_news, tail);
     check_strays(tail);
-    bool scans = tail->scan_due || now_ns >= tail->next_scan_ns;
-    if (scans)
-        error = tail_scan(tail, NULL);
-    if (error < 0) {
-        tail->scan_due = true;
-        return error;
-    }
-    if (scans || news > 0 || tail->restless)
-        tail_step_all(tail);
-    if (tail->strays)
-        tail_limit_held(tail);
-    return tail->new_count;
+    if (tail->watch && now_ns >= tail->next_folders_ns)
+        error = tail_look_for_folders(tail, NULL);
+    if (error == 0 && (tail->scan_due || now_ns >= tail->next_scan_ns))
+        error = scan(tail);
+    else if (error == 0 && now_ns >= tail->next_step_ns)
+        tail_step_restless(tail);
+    return error < 0 ? error : tail->new_count;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+int64_t tail_due_ns(const struct tail *tail)
+{
+    int64_t now_ns = tail->last_look_ns, due_ns = now_ns + STEP_NS_MAX;
+
+    if (tail->options.once)
+        return STEP_NS_MAX;
+    due_ns = earlier(due_ns, tail->next_scan_ns);
+    if (tail->watch)
+        due_ns = earlier(due_ns, tail->next_folders_ns);
+    if (tail->stray_count > 0)
+        due_ns = earlier(due_ns, tail->next_strays_ns);
+    if (tail->restless)
+        due_ns = earlier(due_ns, tail->next_step_ns);
+    if (tail->pool.broken)
+        due_ns = earlier(due_ns, now_ns + tail_retry_ns(tail));
+    if (tail->scan_due || tail->pool.suspicious)
+        due_ns = earlier(due_ns, now_ns + AGAIN_NS);
+    return due_ns > now_ns ? due_ns - now_ns : 0;
 }
 
 /* ---- the interface ---- */
@@ -116,6 +167,7 @@ int tail_new(const struct tail_options *options, struct problem *ret_problem, st
         tail->watch = options->once ? NULL : watch_new();
         tail->scan_due = true;
         tail->next_scan_ns = INT64_MAX;
+        tail->woken_end = &tail->first_woken;
     }
     if (!tail || !tail->told || load_known(tail) < 0) {
         tail_free(tail);
@@ -136,6 +188,8 @@ void tail_free(struct tail *tail)
         free(tail->told[i].path);
     free(tail->sources);
     free(tail->by_path);
+    free(tail->by_watch);
+    free(tail->strays);
     free(tail->told);
     free(tail->copies);
     known_release(&tail->known);
@@ -202,6 +256,20 @@ bool source_is_blocked(const struct tail *tail, const struct source *source, int
     }
     note_free(tail, tracked, lane);
     return false;
+}
+
+struct source *source_younger(const struct tail *tail, const struct source *source)
+{
+    const struct tracked *tracked = tracked_of(source);
+    size_t next = tracked->index + 1;
+
+    while (next < tail->source_count && tail->sources[next]->dropped)
+        next++;
+    if (next == tail->source_count)
+        return NULL;
+    struct tracked *younger = tail->sources[next];
+    bool is_brother = younger->input == tracked->input && strcmp(younger->family, tracked->family) == 0;
+    return is_brother ? &younger->source : NULL;
 }
 
 void tail_drop(struct tail *tail, struct source *source)

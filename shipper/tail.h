@@ -14,6 +14,7 @@
 #define SHIPPER_TAIL_H
 
 #include "config.h"
+#include "link.h"
 #include "problem.h"
 #include "source.h"
 
@@ -39,10 +40,12 @@ struct source {
     /* The pipeline's own; the tail leaves them as they are (zero at first). */
     uint64_t committed[LANE_COUNT_MAX]; /* what the database holds; UINT64_MAX: no row yet */
     bool started;                       /* every lane has its position */
-    bool knows_time;          /* last_time_ns is that of the record before the statistics' position */
-    bool tells_time;          /* some record of it told its time */
-    uint64_t quiet_end;       /* where the file's bytes end, ... */
-    int64_t quiet_since_ns;   /* ... since when (monotonic): how long an event of several lines has waited */
+    bool knows_time;        /* last_time_ns is that of the record before the statistics' position */
+    bool tells_time;        /* some record of it told its time */
+    uint64_t quiet_end;     /* where the file's bytes end, ... */
+    int64_t quiet_since_ns; /* ... since when (monotonic): how long an event of several lines has waited */
+    struct link turn, unsettled; /* agenda.h */
+    int64_t due_ns;
     struct source_file *file; /* tail's own: descriptor, decompressor; NULL while it cannot be read */
 };
 
@@ -92,6 +95,17 @@ void tail_free(struct tail *tail);
 int tail_look(struct tail *tail, int64_t now_ns,
               void (*on_problem)(void *context, const struct problem *problem), void *context);
 
+/*
+ * The next source of which something changed (found, written, moved, finished, lost; or a scan met it again)
+ * since it was given here before; NULL when there is no more. After a look that listed the folders these are
+ * all, in the order of reading. Of a source that is not given nothing is new.
+ */
+struct source *tail_next_woken(struct tail *tail);
+
+/* How long after the last look, in ns, there is something for tail_look to do though tail_watch_fd stays
+ * silent: at most a minute, 0 when it is due. */
+int64_t tail_due_ns(const struct tail *tail);
+
 /* How many files match the patterns now; after tail_look. */
 int tail_matched(const struct tail *tail);
 
@@ -106,6 +120,10 @@ int tail_unreadable(const struct tail *tail, enum exit_code *ret_code);
  */
 struct source *tail_next(struct tail *tail, const struct source *after);
 bool source_is_blocked(const struct tail *tail, const struct source *source, int lane);
+
+/* The brother that follows it in the order of reading, and may be blocked by it; NULL when it is the
+ * youngest. */
+struct source *source_younger(const struct tail *tail, const struct source *source);
 
 /*
  * Forgets a source that was read to its end by every lane and committed; the pointer dies. tail_look never

@@ -63,6 +63,12 @@ static void renew_head(struct tracked *tracked, uint64_t size)
         source_renew_head(&tracked->source, fd, size);
 }
 
+static void note_cut(struct source *source, uint64_t bytes)
+{
+    source->counters.lost_bytes += bytes;
+    source->changed = true;
+}
+
 void tail_check_status(struct tail *tail, struct tracked *tracked, uint64_t size, int64_t modified_ns)
 {
     struct source *source = &tracked->source;
@@ -74,6 +80,8 @@ void tail_check_status(struct tail *tail, struct tracked *tracked, uint64_t size
     if (!written && !resized && !file->suspicious)
         return;
     file->suspicious = false;
+    tail_wake(tail, tracked);
+    tracked->untold |= tail->scan_unasked;
     tracked->rewritten = is_rewritten(tail, tracked, size);
     if (tracked->rewritten || file->suspicious) /* what these bytes are is not known (yet) */
         return;
@@ -86,9 +94,20 @@ void tail_check_status(struct tail *tail, struct tracked *tracked, uint64_t size
     if (!evidence->compressed && evidence->head.size < SOURCE_HEAD_BYTES_MAX)
         renew_head(tracked, size);
     if (!evidence->compressed && size < evidence->size) /* cut off behind what was read */
-        source->counters.lost_bytes += evidence->size - size;
+        note_cut(source, evidence->size - size);
     evidence->size = size;
     evidence->modified_ns = modified_ns;
+}
+
+static void step_at(struct tail *tail, struct tracked *tracked, int64_t when_ns)
+{
+    if (tail->next_step_ns > when_ns)
+        tail->next_step_ns = when_ns;
+    if (tracked->restless)
+        return;
+    tracked->restless = true;
+    tracked->next_restless = tail->restless;
+    tail->restless = tracked;
 }
 
 void tail_check_file(struct tail *tail, struct tracked *tracked)
@@ -104,6 +123,7 @@ void tail_check_file(struct tail *tail, struct tracked *tracked)
         return;
     }
     file->unlinked = st.st_nlink == 0;
+    step_at(tail, tracked, INT64_MIN);
     tail_check_status(tail, tracked, (uint64_t)st.st_size,
                       st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec);
     if (tracked->rewritten)
@@ -123,7 +143,7 @@ static void note_gone(struct tail *tail, struct tracked *tracked)
     tracked->source.changed = true;
 }
 
-static void step_source(struct tail *tail, struct tracked *tracked)
+static void step(struct tail *tail, struct tracked *tracked)
 {
     struct source_file *file = &tracked->file;
     if (file->grown_ns > tail->now_ns) /* the clock was set back */
@@ -134,17 +154,35 @@ static void step_source(struct tail *tail, struct tracked *tracked)
         .older = file->older_generation || tracked->source.record.evidence.compressed,
         .quiet = tail->options.once || tail->now_ns - file->grown_ns >= FILE_QUIET_NS,
     };
+    enum file_state before = file->state;
+    bool was_changed = tracked->source.changed;
 
     file->state = file_step(file->state, &sight);
     note_gone(tail, tracked);
-    tail->restless |= file->state == FILE_RENAMED || file->state == FILE_GONE;
+    if (file->state == FILE_RENAMED || file->state == FILE_GONE)
+        step_at(tail, tracked, file->grown_ns + FILE_QUIET_NS);
     if (!file->lost)
         source_note_finished(&tracked->source);
+    if (file->state != before || tracked->source.changed != was_changed)
+        tail_wake(tail, tracked);
 }
 
 void tail_step_all(struct tail *tail)
 {
-    tail->restless = false;
+    tail->next_step_ns = INT64_MAX;
     for (size_t i = 0; i < tail->source_count; i++)
-        step_source(tail, tail->sources[i]);
+        step(tail, tail->sources[i]);
+}
+
+void tail_step_restless(struct tail *tail)
+{
+    struct tracked *tracked = tail->restless, *next;
+
+    tail->restless = NULL;
+    tail->next_step_ns = INT64_MAX;
+    for (; tracked; tracked = next) {
+        next = tracked->next_restless;
+        tracked->restless = false;
+        step(tail, tracked);
+    }
 }

@@ -40,6 +40,7 @@ enum { POOL_UNZIPS_MAX = 2 };
 
 struct file_pool {
     bool suspicious; /* some file's bytes did not fit when they were read: to be judged at the next look */
+    bool broken;     /* some file could not be read: to be tried again */
     int open_count;
     int open_max;
     struct source_file *newest; /* a ring of the open ones, by use */

@@ -59,7 +59,7 @@ static int give_file(struct tail *tail, struct tracked *tracked, struct newcomer
         n->probe->unzip = NULL;
     }
     file_adopt(file, take_fd(&n->probe->fd), take_pointer(n->probe->unzip));
-    if (file->is_link)
+    if (file->is_link || n->found->has_more_names)
         tail_watch_alone(tail, tracked);
     tracked->seen = true;
     tracked->rewritten = false;

@@ -15,8 +15,8 @@ static struct held survey(struct tail *tail)
 {
     struct held held = {0};
 
-    for (size_t i = 0; i < tail->source_count; i++) {
-        struct tracked *tracked = tail->sources[i];
+    for (size_t i = 0; i < tail->stray_count; i++) {
+        struct tracked *tracked = tail->strays[i];
         if (!tracked->file.unlinked || tracked->file.lost || tracked->file.fd < 0) {
             tracked->held_at_ns = 0;
             continue;

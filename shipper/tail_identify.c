@@ -189,6 +189,7 @@ static void tell_broken(struct tail *tail, struct tracked *tracked, const struct
     if (file->told != problem->error && tail->on_problem)
         tail->on_problem(tail->on_problem_context, problem);
     file->broken = file->told = problem->error;
+    file->pool->broken = true;
 }
 
 bool tail_compare_again(struct tail *tail, struct tracked *tracked, enum source_verdict *ret_verdict)

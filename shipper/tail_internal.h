@@ -40,6 +40,10 @@ struct tracked {
     bool seen;           /* by the last scan */
     bool dropped;        /* only waits for the next scan to be freed */
     bool rewritten; /* by the last scan: the file holds other bytes, or fewer; to be settled in this scan */
+    bool woken;     /* in the list of those, which is linked by next_woken */
+    bool restless;  /* to be stepped: in the list of those, which is linked by next_restless */
+    bool untold;    /* a scan in its time found it written, and nothing was heard of it yet */
+    struct tracked *next_woken, *next_restless;
 };
 
 /* Another file with the bytes of a source that is present: not looked at again while it stays as it is. */
@@ -66,7 +70,14 @@ struct tail {
 
     struct tracked **sources; /* in the order of reading */
     size_t source_count, source_capacity;
-    struct tracked **by_path; /* the same, by path; for the news of watch */
+    struct tracked **by_path;  /* the same, by path; for the news of watch */
+    struct tracked **by_watch; /* those that are watched by themselves, by their number there */
+    size_t by_watch_count;
+    struct tracked *
+        *strays; /* not found by the last scan, and not lost: nothing but themselves tells of them */
+    size_t stray_count;
+    struct tracked *first_woken, **woken_end; /* of which something changed: for the owner */
+    struct tracked *restless;                 /* whose state may change, at next_step_ns the first of them */
     uint64_t next_sequence;
 
     struct copy *copies;
@@ -87,13 +98,21 @@ struct tail {
     uint64_t scans; /* how many there were */
     int64_t now_ns; /* of the look that goes on */
     int64_t next_scan_ns;
+    int64_t next_folders_ns; /* when it is looked again which folders there are */
+    int64_t next_strays_ns;
+    int64_t next_step_ns; /* of the restless */
     int64_t last_look_ns;
     int64_t own_time_ns;    /* that has passed between the looks: goes on evenly when the clock is set */
     uint64_t previous_scan; /* the look of the scan before, if that one met all there was */
     bool scan_due;
-    bool restless;     /* some source changes its state with time alone */
+    bool scan_unasked;       /* no news asked for the scan that goes on: what it finds was not heard of yet */
+    int64_t unasked_ns;      /* in own time: when there was such a one */
+    int64_t trusted_from_ns; /* in own time: since then all that scans found was heard of, too; ahead: till
+                                then news are not relied on */
+    bool deaf_told;
+    bool folders_lack; /* some folder that is named is not there */
+    bool links_lack;   /* some link leads nowhere for now */
     bool watches_lack; /* inotify does not tell of all folders, and that was told */
-    bool strays;       /* some open file was not found by the last scan */
     int new_count;     /* sources new in this look */
     int matched;
     int unreadable; /* at the last scan */
@@ -121,6 +140,13 @@ int tail_scan(struct tail *tail, struct problem *ret_problem);
 /* The next scan comes at `delay_ns` from now at the latest. */
 void tail_scan_within(struct tail *tail, int64_t delay_ns);
 
+/* In how long a scan tries again what could not be read. */
+int64_t tail_retry_ns(const struct tail *tail);
+
+/* Looks which folders there are, without listing them: one that is new, or another than it was, asks for a
+ * scan. 0 or a negative error. */
+int tail_look_for_folders(struct tail *tail, struct problem *ret_problem);
+
 /* ---- tail_list.c ---- */
 
 /* A source for that entry of `known`, in the list, not yet with a file. NULL when memory ran out. */
@@ -140,6 +166,15 @@ void tail_sort(struct tail *tail);
 
 /* The source whose file is called that, or NULL; as of the last tail_sort. */
 struct tracked *tail_find_by_path(const struct tail *tail, const char *path);
+
+/* The source whose file is watched by itself under that number, or NULL; as of the last tail_sort. */
+struct tracked *tail_find_by_watch(const struct tail *tail, int watch_id);
+
+/* Something changed of the source: its owner is to look at it. */
+void tail_wake(struct tail *tail, struct tracked *tracked);
+
+/* The same for all, in the order of reading. */
+void tail_wake_all(struct tail *tail);
 
 /* How far the lane got that is furthest behind. */
 uint64_t tail_least_position(const struct source *source, int lane_count);
@@ -165,6 +200,9 @@ void tail_check_file(struct tail *tail, struct tracked *tracked);
 
 /* Each source goes on to the state that its file is in now. */
 void tail_step_all(struct tail *tail);
+
+/* The same for those that may have another: which were looked at, or change with time. */
+void tail_step_restless(struct tail *tail);
 
 /* ---- tail_identify.c ---- */
 

@@ -12,10 +12,14 @@ static int grow_sources(struct tail *tail)
 
     if (sources)
         tail->sources = sources;
-    void *by_path = realloc(tail->by_path, capacity * sizeof(*tail->by_path));
-    if (by_path)
-        tail->by_path = by_path;
-    if (!sources || !by_path)
+    struct tracked ***const others[] = {&tail->by_path, &tail->by_watch, &tail->strays};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        void *other = realloc(*others[i], capacity * sizeof(**others[i]));
+        if (!other)
+            return -1;
+        *others[i] = other;
+    }
+    if (!sources)
         return -1;
     tail->source_capacity = capacity;
     return 0;
@@ -117,6 +121,7 @@ void tail_lose(struct tail *tail, struct tracked *tracked)
     evidence->finished = source->changed = true;
     evidence->gone_ns = tail->now_ns;
     file_close(&tracked->file);
+    tail_wake(tail, tracked);
 }
 
 void source_start(struct source *source, int lane_count)
@@ -154,24 +159,52 @@ static int compare_path(const void *left, const void *right)
     return order ? order : (int)b->seen - (int)a->seen;
 }
 
+/* Of one file, the source that comes first. */
+static int compare_watch(const void *left, const void *right)
+{
+    const struct tracked *a = *(struct tracked *const *)left, *b = *(struct tracked *const *)right;
+    int order = a->watch_id - b->watch_id;
+
+    return order ? order : (a->index > b->index) - (a->index < b->index);
+}
+
 void tail_sort(struct tail *tail)
 {
+    tail->stray_count = tail->by_watch_count = 0;
     if (tail->source_count == 0)
         return;
     qsort(tail->sources, tail->source_count, sizeof(*tail->sources), compare_order);
-    tail->strays = false;
     for (size_t i = 0; i < tail->source_count; i++) {
-        tail->sources[i]->index = i;
-        tail->strays |= !tail->sources[i]->seen && !tail->sources[i]->file.lost;
+        struct tracked *tracked = tail->sources[i];
+        tracked->index = i;
+        if (tracked->seen)
+            tracked->held_at_ns = 0;
+        else if (!tracked->file.lost)
+            tail->strays[tail->stray_count++] = tracked;
+        if (tracked->watch_id >= 0)
+            tail->by_watch[tail->by_watch_count++] = tracked;
     }
     memcpy(tail->by_path, tail->sources, tail->source_count * sizeof(*tail->sources));
     qsort(tail->by_path, tail->source_count, sizeof(*tail->by_path), compare_path);
+    if (tail->by_watch_count > 0)
+        qsort(tail->by_watch, tail->by_watch_count, sizeof(*tail->by_watch), compare_watch);
+}
+
+/* All will be woken, and stepped, at the end of the scan that begins with this. */
+static void forget_lists(struct tail *tail)
+{
+    tail->first_woken = tail->restless = NULL;
+    tail->woken_end = &tail->first_woken;
+    tail->stray_count = tail->by_watch_count = 0;
+    for (size_t i = 0; i < tail->source_count; i++)
+        tail->sources[i]->woken = tail->sources[i]->restless = false;
 }
 
 void tail_free_dropped(struct tail *tail)
 {
     size_t kept = 0;
 
+    forget_lists(tail);
     for (size_t i = 0; i < tail->source_count; i++) {
         if (tail->sources[i]->dropped)
             tail_untrack(tail->sources[i]);
@@ -194,4 +227,63 @@ struct tracked *tail_find_by_path(const struct tail *tail, const char *path)
     }
     bool found = low < tail->source_count && strcmp(tail->by_path[low]->source.record.path, path) == 0;
     return found ? tail->by_path[low] : NULL;
+}
+
+struct tracked *tail_find_by_watch(const struct tail *tail, int watch_id)
+{
+    size_t low = 0, high = tail->by_watch_count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (tail->by_watch[middle]->watch_id < watch_id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool found = low < tail->by_watch_count && tail->by_watch[low]->watch_id == watch_id;
+    return found ? tail->by_watch[low] : NULL;
+}
+
+/* ---- those of which something changed ---- */
+
+void tail_wake(struct tail *tail, struct tracked *tracked)
+{
+    if (tracked->woken)
+        return;
+    tracked->woken = true;
+    tracked->next_woken = NULL;
+    *tail->woken_end = tracked;
+    tail->woken_end = &tracked->next_woken;
+}
+
+void tail_wake_all(struct tail *tail)
+{
+    tail->first_woken = NULL;
+    tail->woken_end = &tail->first_woken;
+    for (size_t i = 0; i < tail->source_count; i++) {
+        tail->sources[i]->woken = false;
+        tail_wake(tail, tail->sources[i]);
+    }
+}
+
+static struct tracked *take_woken(struct tail *tail)
+{
+    struct tracked *tracked = tail->first_woken;
+
+    if (!tracked)
+        return NULL;
+    tracked->woken = false;
+    tail->first_woken = tracked->next_woken;
+    if (!tail->first_woken)
+        tail->woken_end = &tail->first_woken;
+    return tracked;
+}
+
+struct source *tail_next_woken(struct tail *tail)
+{
+    struct tracked *tracked = take_woken(tail);
+
+    while (tracked && tracked->dropped)
+        tracked = take_woken(tail);
+    return tracked ? &tracked->source : NULL;
 }

@@ -7,15 +7,19 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* How often the folders are listed though nothing was heard: rarely when inotify watches them all; and the
- * more files there are, the more rarely, so that looking costs a thousandth of a core when they are watched,
- * and a few percent when they are not. */
+/* How often the folders are listed though nothing was heard. Where inotify watches them all, from 10 s on
+ * ever more rarely, as long as such a scan finds nothing that had not been heard of: there are file systems
+ * that take a watch and then tell nothing, which only this shows. And the more files there are, the more
+ * rarely, so that looking costs a tenth of a thousandth of a core when they are watched, and a few percent
+ * when not. */
 #define SCAN_WATCHED_NS            INT64_C(10000000000)
 #define SCAN_UNWATCHED_NS          INT64_C(1000000000)
 #define SCAN_WATCHED_PER_FILE_NS   INT64_C(2000000)
 #define SCAN_UNWATCHED_PER_FILE_NS INT64_C(200000)
+#define DEAF_NS                    INT64_C(600000000000) /* so long news are not trusted again */
+#define NEWS_COME_WITHIN_NS        INT64_C(1000000000)   /* behind the write, if they come at all */
 
-enum { MOURNED_PER_SCAN_MAX = 1000 };
+enum { MOURNED_PER_SCAN_MAX = 1000, SCAN_WATCHED_STRETCH_MAX = 16 };
 
 void tail_scan_within(struct tail *tail, int64_t delay_ns)
 {
@@ -99,6 +103,8 @@ static int meet(struct tail *tail, const struct found_file *found)
         return is_retired(tail, found) ? 0 : 1;
     if (take_place(tracked, found) < 0)
         return -1;
+    if (found->has_more_names)
+        tail_watch_alone(tail, tracked);
     if (tracked->checked_at != tail->look || tracked->rewritten)
         tail_check_status(tail, tracked, found->size, found->modified_ns);
     if (tracked->rewritten)
@@ -217,27 +223,34 @@ static bool has_unread(const struct source_evidence *evidence)
     return !evidence->finished && (evidence->compressed || evidence->size > evidence->offset);
 }
 
-/* Whether a source that is not tailed is missing: two scans that met all there was did not find it. With
- * --once there is only one, and nobody but the unread is missed. */
+/* Whether this scan did not find a source that is not tailed. With --once nobody but the unread is missed. */
+static bool is_missed(const struct tail *tail, const struct known *known)
+{
+    return !known->source && known->path && !known->elsewhere && !known->evidence.gone_ns &&
+           known->seen_at_look != tail->scan && (!tail->options.once || has_unread(&known->evidence));
+}
+
+/* Two scans that met all there was did not find it; with --once there is only one. */
 static bool is_missing(const struct tail *tail, const struct known *known)
 {
-    if (known->source || !known->path || known->elsewhere || known->evidence.gone_ns)
-        return false;
-    if (tail->options.once)
-        return known->seen_at_look != tail->scan && has_unread(&known->evidence);
-    return tail->previous_scan > 0 && known->seen_at_look < tail->previous_scan;
+    return tail->options.once || (tail->previous_scan > 0 && known->seen_at_look < tail->previous_scan);
 }
 
 /* Sources from before whose file should be found but is not: that is kept in mind, and what was unread of
  * them is counted, once. Each goes through the database, so a few at a time. */
 static int mourn(struct tail *tail, const struct found *found)
 {
-    for (int i = 0, mourned = 0; i < tail->known.count && mourned < MOURNED_PER_SCAN_MAX; i++) {
+    int mourned = 0;
+    for (int i = 0; i < tail->known.count && mourned < MOURNED_PER_SCAN_MAX; i++) {
         struct known *known = &tail->known.items[i];
         const char *name = known->path ? strrchr(known->path, '/') : NULL;
         int input = 0;
-        if (!is_missing(tail, known))
+        if (!is_missed(tail, known))
             continue;
+        if (!is_missing(tail, known)) {
+            tail_scan_within(tail, SCAN_UNWATCHED_NS); /* to be sure */
+            continue;
+        }
         known->elsewhere = !lies_in(found, known->path, &input) ||
                            !discover_wants(&tail->options.inputs[input], 1, name ? name + 1 : known->path);
         if (known->elsewhere)
@@ -246,6 +259,8 @@ static int mourn(struct tail *tail, const struct found *found)
             return -1;
         mourned++;
     }
+    if (mourned == MOURNED_PER_SCAN_MAX)
+        tail_scan_within(tail, SCAN_UNWATCHED_NS);
     return 0;
 }
 
@@ -265,20 +280,83 @@ static void watch_folders(struct tail *tail, const struct found *found)
     bool had = !tail->watches_lack;
 
     tail->watches_lack = !tail->watch;
+    tail->folders_lack = false;
     for (size_t i = 0; i < found->folder_count; i++) {
         int result = watch_folder(tail->watch, found->folders[i].path);
         tail->scan_due |= result > 0; /* what came between the listing and now was not heard */
         tail->watches_lack |= result == -ENOSPC;
+        tail->folders_lack |= result == -ENOENT || result == -ENOTDIR;
     }
-    if (!found->incomplete) /* folders come and go, too */
-        watch_forget_others(tail->watch);
+    watch_forget_others(tail->watch);
     if (had && tail->watches_lack)
         tell_unwatched(tail);
+    tail->next_folders_ns = tail->now_ns + (tail->folders_lack ? SCAN_UNWATCHED_NS : SCAN_WATCHED_NS) +
+                            SCAN_UNWATCHED_PER_FILE_NS * (int64_t)found->folder_count;
+}
+
+/* The scan tells it. */
+static void keep_quiet(void *context, const struct problem *problem, const char *path)
+{
+    (void)context, (void)problem, (void)path;
+}
+
+int tail_look_for_folders(struct tail *tail, struct problem *ret_problem)
+{
+    _cleanup_(discover_release) struct found found = {0};
+    struct discover_options options = {
+        .inputs = tail->options.inputs,
+        .input_count = tail->options.input_count,
+        .on_problem = keep_quiet,
+    };
+    int error = discover_folders(&options, ret_problem, &found);
+
+    if (error == 0)
+        watch_folders(tail, &found);
+    return error;
+}
+
+/* ---- whether news can be relied on ---- */
+
+static bool is_trusted(const struct tail *tail)
+{
+    return watch_is_complete(tail->watch) && tail->own_time_ns >= tail->trusted_from_ns;
+}
+
+static void tell_deaf(struct tail *tail, const char *path)
+{
+    struct problem problem = {0};
+
+    problem_set(&problem, ERR_IO_009,
+                "%s was written, and the file system told nothing of it; the folders are listed each second",
+                path);
+    if (!tail->deaf_told && tail->on_problem)
+        tail->on_problem(tail->on_problem_context, &problem);
+    tail->deaf_told = true;
+}
+
+/* What the last scan found without having been asked to, and of which nothing was heard since, would have
+ * been found late. */
+static void judge_news(struct tail *tail)
+{
+    if (tail->own_time_ns - tail->unasked_ns < NEWS_COME_WITHIN_NS)
+        return;
+    for (size_t i = 0; i < tail->source_count; i++) {
+        struct tracked *tracked = tail->sources[i];
+        if (tracked->untold && is_trusted(tail))
+            tell_deaf(tail, tracked->source.record.path);
+        if (tracked->untold)
+            tail->trusted_from_ns = tail->own_time_ns + DEAF_NS;
+        tracked->untold = false;
+    }
 }
 
 static void begin_scan(struct tail *tail)
 {
+    judge_news(tail);
     tail_free_dropped(tail);
+    tail->scan_unasked = !tail->scan_due && watch_is_complete(tail->watch);
+    if (tail->scan_unasked)
+        tail->unasked_ns = tail->own_time_ns;
     tail->scan = tail->look;
     tail->scan_due = false;
     tail->unreadable = 0;
@@ -341,12 +419,23 @@ static int take_in(struct tail *tail, const struct found *found, struct problem 
     return 0;
 }
 
-static int64_t scan_interval_ns(const struct tail *tail)
+int64_t tail_retry_ns(const struct tail *tail)
 {
     int64_t count = (int64_t)tail->source_count;
 
-    return watch_is_complete(tail->watch) ? SCAN_WATCHED_NS + SCAN_WATCHED_PER_FILE_NS * count
-                                          : SCAN_UNWATCHED_NS + SCAN_UNWATCHED_PER_FILE_NS * count;
+    return is_trusted(tail) ? SCAN_WATCHED_NS + SCAN_WATCHED_PER_FILE_NS * count
+                            : SCAN_UNWATCHED_NS + SCAN_UNWATCHED_PER_FILE_NS * count;
+}
+
+/* Each is as long as all the time before, up to a limit. */
+static int64_t scan_interval_ns(const struct tail *tail)
+{
+    int64_t least_ns = tail_retry_ns(tail), trusted_ns = tail->own_time_ns - tail->trusted_from_ns;
+
+    if (!is_trusted(tail) || tail->unreadable > 0 || tail->links_lack || trusted_ns < least_ns)
+        return least_ns;
+    return trusted_ns < SCAN_WATCHED_STRETCH_MAX * least_ns ? trusted_ns
+                                                            : SCAN_WATCHED_STRETCH_MAX * least_ns;
 }
 
 static void tell_found(void *context, const struct problem *problem, const char *path)
@@ -377,16 +466,19 @@ int tail_scan(struct tail *tail, struct problem *ret_problem)
     };
 
     begin_scan(tail);
+    forget_gone(tail);
     int error = discover(&options, ret_problem, &found);
     if (error == 0)
         error = take_in(tail, &found, ret_problem);
     tail_sort(tail);
+    tail->scan_unasked = false;
+    tail->next_strays_ns = tail->now_ns;
+    tail->links_lack = found.dangles;
     if (error < 0)
         return error;
     if (!tail->options.once)
         watch_folders(tail, &found);
     tail_forget_told(tail);
-    forget_gone(tail);
     if (tail->scans++ == 0 && tail->known.count > 0)
         tail_scan_within(tail, SCAN_UNWATCHED_NS); /* to be sure of what seems to be gone */
     tail_scan_within(tail, scan_interval_ns(tail));

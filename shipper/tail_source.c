@@ -85,6 +85,7 @@ static int set_broken(struct source *source, int errno_value, enum source_end *r
     if (file->told != problem.error && ret_problem)
         *ret_problem = problem;
     file->broken = file->told = problem.error;
+    file->pool->broken = true;
     *ret_end = SOURCE_BROKEN;
     return 0;
 }

@@ -2,6 +2,9 @@
  * "Something changed", behind one interface. Linux: inotify on folders (names that come and go, bytes that
  * are written) and on single files that have left their folder. Where it does not work (no watches left,
  * network file systems), the owner looks by time: watch_is_complete() says whether news can be relied on.
+ *
+ * Sequence, again and again: watch_folder for each folder there is, then watch_forget_others; watch_take
+ * whenever watch_fd is readable.
  */
 #ifndef SHIPPER_WATCH_H
 #define SHIPPER_WATCH_H
@@ -30,11 +33,12 @@ void watch_free(struct watch *watch);
 /* Readable when there are news, or -1. */
 int watch_fd(const struct watch *watch);
 
-/* 1 when the folder is watched from now on, 0 when it was already, or a negative errno: -ENOSPC when the user
- * has no watches left. */
+/* 1 when the folder is watched from now on (or the path has come to lead to another folder, which is watched
+ * now), 0 when it was already, or a negative errno: -ENOSPC when the user has no watches left, -ENOENT or
+ * -ENOTDIR when there is no such folder. */
 int watch_folder(struct watch *watch, const char *path);
 
-/* Lets go of all folders that watch_folder was not asked for since the last call of this. */
+/* Ends the watching of all folders that were not given to watch_folder since this was called before. */
 void watch_forget_others(struct watch *watch);
 
 /* Watches an open file, whatever it is called: its bytes (WATCH_WRITTEN) and its names (WATCH_NAMES), until
@@ -42,7 +46,8 @@ void watch_forget_others(struct watch *watch);
  * >= 0 and the same for one file, or -1. */
 int watch_file(struct watch *watch, int fd);
 
-/* All folders given are watched. */
+/* All folders given that are there are watched, and none lies on a file system that is known to tell only of
+ * what this machine does. */
 bool watch_is_complete(const struct watch *watch);
 
 /* Takes in what has happened, without waiting. Returns how many news there were. */

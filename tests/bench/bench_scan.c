@@ -81,11 +81,12 @@ struct totals {
     uint64_t errors;
 };
 
-static void take_line(struct scanner *scanner, struct slice line, enum stage stage, struct totals *totals)
+static void take_line(struct scanner *scanner, const struct frame *frame, enum stage stage,
+                      struct totals *totals)
 {
-    struct event event;
+    static struct event event;
     totals->lines++;
-    if (stage == STAGE_FRAME || scan_line(scanner, line, &event) != 0)
+    if (stage == STAGE_FRAME || scan_mapped_line(scanner, frame->map, frame->line, frame->odd, &event) != 0)
         return;
     if (stage == STAGE_INTERPRET)
         event_interpret(scanner, &event, NOW_NS, 0);
@@ -105,8 +106,8 @@ static struct totals run_through(const struct corpus *c, struct scanner *scanner
         size_t left = c->size - framer.offset;
         framer_feed(&framer, slice_from(c->data + framer.offset, left < PIECE_BYTES ? left : PIECE_BYTES));
         struct frame frame;
-        while ((frame = framer_next(&framer)).kind == FRAME_LINE)
-            take_line(scanner, frame.line, stage, &totals);
+        while (framer_take_usual_line(&framer, &frame) || (frame = framer_next(&framer)).kind == FRAME_LINE)
+            take_line(scanner, &frame, stage, &totals);
     }
     return totals;
 }

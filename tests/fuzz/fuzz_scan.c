@@ -1,9 +1,11 @@
 /*
  * Any bytes as one line: every way of masking blocks gives the same answer, and what is taken lies within the
- * line. Then its lines one by one: what was learned from those before changes no answer.
+ * line. Then its lines one by one: what was learned from those before changes no answer, nor does it when
+ * they are read as those of a file, which lie in a map.
  */
 #include "fuzz.h"
 
+#include "shipper/frame.h"
 #include "shipper/scan_private.h"
 
 #include "liblog/base/cleanup.h"
@@ -70,6 +72,25 @@ static void scan_line_by_line(struct scanner *taught, struct scanner *untaught, 
     }
 }
 
+/* As a file is read: what lies in a map, with events that have held other lines. */
+static void scan_mapped_lines(struct scanner *mapped, struct scanner *alone, struct slice text)
+{
+    struct framer framer;
+    struct frame frame;
+    struct event expected, events[2] = {0};
+    framer_init(&framer, 0, text.size);
+    framer_feed(&framer, text);
+    for (unsigned n = 0; (frame = framer_next(&framer)).kind != FRAME_END && frame.kind != FRAME_PARTIAL;
+         n++) {
+        struct event *event = &events[n % 2];
+        if (frame.kind != FRAME_LINE)
+            continue;
+        int answer = scan_line(alone, frame.line, &expected);
+        fuzz_must(scan_mapped_line(mapped, frame.map, frame.line, frame.odd, event) == answer);
+        fuzz_must(answer != 0 || same_values(&expected, event));
+    }
+}
+
 int fuzz_one(const uint8_t *data, size_t size)
 {
     const struct scan_config config = {
@@ -89,6 +110,7 @@ int fuzz_one(const uint8_t *data, size_t size)
     memset(memory + size, '"', SCAN_PADDING);
     scan_by_every_way(scanner, slice_from(memory, size));
     scan_line_by_line(scanner, untaught, slice_from(memory, size));
+    scan_mapped_lines(scanner, untaught, slice_from(memory, size));
     scanner_free(untaught);
     scanner_free(scanner);
     return 0;

@@ -3,6 +3,7 @@
 
 #include "shipper/tail_file.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,7 @@ void reader_start(struct reader *reader, bool once)
                                    .known_count = count};
     must(tail_new(&options, NULL, &reader->tail) == 0, "tail_new");
     reader->once = once;
+    reader->looked_ns = 0;
 }
 
 void reader_stop(struct reader *reader)
@@ -103,11 +105,83 @@ static void start_source(struct reader *reader, struct source *source)
     source_start(source, READER_LANES);
 }
 
-void reader_look(struct reader *reader)
+/* What a look may change of a source, and its owner must be told of. */
+struct sight {
+    const struct source *source;
+    struct source_evidence evidence;
+    enum file_state state;
+    bool lost;
+    uint64_t unread[READER_LANES];
+};
+
+static void see(struct sight *sight, const struct source *source)
+{
+    memset(sight, 0, sizeof(*sight));
+    sight->source = source;
+    memcpy(&sight->evidence, &source->record.evidence, sizeof(sight->evidence));
+    sight->state = source->file->state;
+    sight->lost = source->file->lost;
+    for (int lane = 0; lane < READER_LANES; lane++)
+        sight->unread[lane] = source_unread_bytes(source, lane);
+}
+
+static int see_all(const struct reader *reader, struct sight *sights)
 {
     struct source *source = NULL;
+    int count = 0;
+
+    while ((source = tail_next(reader->tail, source)) != NULL && count < READER_SOURCES_MAX)
+        see(&sights[count++], source);
+    return count;
+}
+
+static bool was_seen_so(const struct sight *sights, int count, const struct sight *now)
+{
+    for (int i = 0; i < count; i++)
+        if (memcmp(&sights[i], now, sizeof(*now)) == 0)
+            return true;
+    return false;
+}
+
+/* Whether nothing is due, and nothing was heard. */
+static bool may_rest(const struct reader *reader)
+{
+    struct pollfd news = {tail_watch_fd(reader->tail), POLLIN, 0};
+    int64_t passed_ns = reader->now_ns - reader->looked_ns;
+
+    return reader->looked_ns && passed_ns >= 0 && passed_ns < tail_due_ns(reader->tail) &&
+           poll(&news, 1, 0) == 0;
+}
+
+/* Whoever goes by what is woken, and sleeps until something is due, misses nothing. */
+static void check_woken(struct reader *reader, const struct sight *before, int before_count, bool rested)
+{
+    static const struct source *woken[READER_SOURCES_MAX];
+    static struct sight after[READER_SOURCES_MAX];
+    int woken_count = 0, count = see_all(reader, after);
+
+    while (woken_count < READER_SOURCES_MAX && (woken[woken_count] = tail_next_woken(reader->tail)) != NULL)
+        woken_count++;
+    must(!rested || woken_count == 0, "a source was woken though nothing was due and nothing heard");
+    for (int i = 0; i < count; i++) {
+        bool is_woken = false;
+        for (int j = 0; j < woken_count; j++)
+            is_woken |= woken[j] == after[i].source;
+        must(is_woken || (after[i].source->started && was_seen_so(before, before_count, &after[i])),
+             "a source changed in a look and was not woken");
+    }
+}
+
+void reader_look(struct reader *reader)
+{
+    static struct sight before[READER_SOURCES_MAX];
+    struct source *source = NULL;
+    int count = see_all(reader, before);
+    bool rests = may_rest(reader);
 
     must(tail_look(reader->tail, reader->now_ns, take_problem, reader) >= 0, "tail_look");
+    check_woken(reader, before, count, rests);
+    reader->looked_ns = reader->now_ns;
     reader->now_ns += 1000000;
     while ((source = tail_next(reader->tail, source)) != NULL)
         if (!source->started)

@@ -29,7 +29,7 @@ struct reader {
     struct config_input input;
     struct tail *tail; /* NULL while it does not run */
     bool once;
-    int64_t now_ns;
+    int64_t now_ns, looked_ns; /* the last one: 0 before the first look of a run */
     struct reader_source sources[READER_SOURCES_MAX];
     int source_count;
     uint64_t lost_bytes; /* as committed */

@@ -2,6 +2,7 @@
  * The scanner against an independent parser, slow and recursive, on generated and damaged lines, by every way
  * that this machine has; and by name what a user relies on.
  */
+#include "shipper/frame.h"
 #include "shipper/scan_private.h"
 
 #include "liblog/base/time_text.h"
@@ -656,7 +657,9 @@ static bool knows_shape(const struct scanner *scanner, const char *text)
 {
     struct held held = hold(slice_of(text), '"');
     struct event event = {0};
-    bool known = scanner->way->walk(&scanner->shapes, held.line, event.value);
+    struct line_map map;
+    line_map_make(&map, held.line, scanner->way->map);
+    bool known = scanner->way->walk(&scanner->shapes, &map, held.line, false, &event);
     free(held.memory);
     return known;
 }
@@ -680,6 +683,86 @@ static void shapes_are_bounded_and_in_time_give_way_to_new_ones(void **state)
     assert_false(knows_shape(taught, first));
     scanner_free(taught);
     scanner_free(untaught);
+}
+
+/* ---- lines that lie in a map ---- */
+
+/* What `event` says, which lines were scanned into before, is what a scan of this line alone says. */
+static void assert_as_alone(struct scanner *scanner, struct slice line, int answer, const struct event *event)
+{
+    struct event alone;
+    assert_int_equal(scan_line(scanner, line, &alone), answer);
+    for (int i = 0; answer == 0 && i < EVENT_KEY_COUNT; i++) {
+        const struct value *a = &event->value[i], *b = &alone.value[i];
+        bool same =
+            a->kind == b->kind && (a->kind == VALUE_ABSENT ||
+                                   (a->data == b->data && a->size == b->size && a->escaped == b->escaped));
+        if (!same)
+            fail_msg("%s differs in %.*s", key_names[i], (int)line.size, line.data);
+    }
+    assert_true(answer != 0 || event->bad_utf8 == alone.bad_utf8);
+}
+
+/* Lines of several shapes, damaged now and then, one behind the other. Returns how many bytes they are. */
+static size_t put_lines(char *out, size_t size)
+{
+    size_t used = 0;
+    while (used + SHAPE_LINE_SIZE_MAX < size) {
+        const char *line = PICK(shape_lines);
+        size_t length = strlen(line);
+        memcpy(out + used, line, length);
+        if (chance(8) == 0)
+            out[used + chance((unsigned)length)] = (char)chance(256);
+        used += length;
+        out[used++] = '\n';
+    }
+    return used;
+}
+
+enum { FRAMES_AT_ONCE = 7 };
+
+/* As the pipeline cuts them: as many as lie in one map. */
+static int cut_frames(struct framer *framer, struct frame *frames)
+{
+    int count = 0;
+    do {
+        frames[count] = framer_next(framer);
+        if (frames[count].kind == FRAME_END)
+            break;
+        count++;
+    } while (count < FRAMES_AT_ONCE && framer_keeps_map(framer));
+    return count;
+}
+
+static void lines_of_a_map_are_judged_as_each_alone_whatever_was_in_the_event(void **state)
+{
+    (void)state;
+    enum { SIZE = 256 * 1024 };
+    chance_state = 0x2545F4914F6CDD1D;
+    struct scanner *mapped = scanner_with(&(struct scan_config){.format = "liblog"});
+    struct scanner *alone = scanner_with(&(struct scan_config){.format = "liblog"});
+    char *text = malloc(SIZE + SCAN_PADDING);
+    assert_non_null(text);
+    size_t size = put_lines(text, SIZE), lines = 0, with_map = 0;
+    struct event events[FRAMES_AT_ONCE] = {0};
+    struct frame frames[FRAMES_AT_ONCE];
+    struct framer framer;
+    framer_init(&framer, 0, SIZE);
+    framer_feed(&framer, slice_from(text, size));
+    for (int count; (count = cut_frames(&framer, frames)) > 0;)
+        for (int i = 0; i < count; i++) {
+            const struct frame *frame = &frames[i];
+            if (frame->kind != FRAME_LINE)
+                continue;
+            int answer = scan_mapped_line(mapped, frame->map, frame->line, frame->odd, &events[i]);
+            assert_as_alone(alone, frame->line, answer, &events[i]);
+            lines++;
+            with_map += frame->map != NULL;
+        }
+    assert_true(lines > SIZE / SHAPE_LINE_SIZE_MAX && with_map > lines * 9 / 10);
+    free(text);
+    scanner_free(mapped);
+    scanner_free(alone);
 }
 
 /* ---- by name ---- */
@@ -1282,6 +1365,7 @@ int main(void)
         cmocka_unit_test(same_answers_as_an_independent_parser_on_generated_and_damaged_lines),
         cmocka_unit_test(a_line_of_a_known_shape_is_judged_like_any_other),
         cmocka_unit_test(shapes_are_bounded_and_in_time_give_way_to_new_ones),
+        cmocka_unit_test(lines_of_a_map_are_judged_as_each_alone_whatever_was_in_the_event),
         cmocka_unit_test(every_key_of_the_record_is_taken),
         cmocka_unit_test(keys_inside_fields_source_and_arrays_are_never_the_records),
         cmocka_unit_test(of_two_equal_keys_the_last_stands),
