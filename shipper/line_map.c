@@ -68,3 +68,14 @@ void line_map_find_lines(const struct line_map *map, struct line_ends *ret_ends)
     if (line_map_is_odd(map))
         find_odd_lines(map, ret_ends);
 }
+
+size_t line_map_far_stop(const struct line_map *map, size_t index)
+{
+    size_t word = index / 64;
+    uint64_t stops = le64toh(map->stop[word]) >> index % 64;
+    if (stops)
+        return (size_t)__builtin_ctzll(stops);
+    while (!map->stop[++word])
+        ;
+    return word * 64 + (size_t)__builtin_ctzll(le64toh(map->stop[word])) - index;
+}

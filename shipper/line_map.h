@@ -59,23 +59,16 @@ void line_map_find_lines(const struct line_map *map, struct line_ends *ret_ends)
 /* Whether any byte is odd. */
 bool line_map_is_odd(const struct line_map *map);
 
-/* The 64 bits from bit `index` on, but for the last seven, which may be missing. */
-static inline uint64_t line_map_stops(const struct line_map *map, size_t index)
-{
-    uint64_t word;
-    memcpy(&word, (const char *)map->stop + index / 8, sizeof(word));
-    return le64toh(word) >> index % 8;
-}
+/* How many bytes lie before the first stop from byte `index` on, which is one at most 64 bytes behind the
+ * map's end. */
+size_t line_map_far_stop(const struct line_map *map, size_t index);
 
-/* The index of the first stop from `index` on, which is in the map or less than 64 bytes behind it. */
 static inline __attribute__((always_inline)) size_t line_map_stop(const struct line_map *map, size_t index)
 {
-    uint64_t stops = line_map_stops(map, index);
-    while (!stops) {
-        index = index / 8 * 8 + 64;
-        stops = line_map_stops(map, index);
-    }
-    return index + (unsigned)__builtin_ctzll(stops);
+    uint64_t stops;
+    memcpy(&stops, (const char *)map->stop + index / 8, sizeof(stops));
+    stops = le64toh(stops) >> index % 8; /* at least 57 bytes' */
+    return __builtin_expect(stops != 0, 1) ? (size_t)__builtin_ctzll(stops) : line_map_far_stop(map, index);
 }
 
 #endif

@@ -101,17 +101,6 @@ void line_judge(struct pass *pass, struct line *line)
 
 /* ---- counting ---- */
 
-static void count_record(struct pass *pass, const struct event *event)
-{
-    struct source_counters *counters = &pass->source->counters;
-    if (batch_add(pass->pipeline->batch, event, slice_of(pass->source->input->service)) < 0)
-        fail_for_memory(pass);
-    counters->records++;
-    counters->bad_time += event->bad_time;
-    counters->utf8 += event->bad_utf8;
-    pass->pipeline->totals.records++;
-}
-
 static void count_reject(struct pass *pass, const struct line *line)
 {
     if (batch_add_reject(pass->pipeline->batch, pass->source->record.id, line->frame.offset, line->reason,
@@ -121,22 +110,34 @@ static void count_reject(struct pass *pass, const struct line *line)
     pass->pipeline->totals.rejected++;
 }
 
-static void count_line(struct pass *pass, const struct line *line)
+static void count_records(struct pass *pass, const struct event *const *events, int count)
 {
-    switch (line->worth) {
-    case LINE_RECORD:
-        count_record(pass, &line->event);
-        break;
-    case LINE_COPY:
-        pass->source->counters.copies++;
-        break;
-    case LINE_REJECT:
-        count_reject(pass, line);
-        break;
-    case LINE_BLANK:
-        pass->source->counters.blank++;
-        break;
+    struct source_counters *counters = &pass->source->counters;
+    if (count && batch_add(pass->pipeline->batch, events, count, slice_of(pass->source->input->service)) < 0)
+        fail_for_memory(pass);
+    for (int i = 0; i < count; i++) {
+        counters->bad_time += events[i]->bad_time;
+        counters->utf8 += events[i]->bad_utf8;
     }
+    counters->records += (uint64_t)count;
+    pass->pipeline->totals.records += (uint64_t)count;
+}
+
+static void count_lines(struct pass *pass, const struct line *lines, int count)
+{
+    const struct event *events[LINES_AT_ONCE];
+    int records = 0, copies = 0, blank = 0;
+    for (int i = 0; i < count; i++) {
+        events[records] = &lines[i].event;
+        records += lines[i].worth == LINE_RECORD;
+        copies += lines[i].worth == LINE_COPY;
+        blank += lines[i].worth == LINE_BLANK;
+        if (lines[i].worth == LINE_REJECT)
+            count_reject(pass, &lines[i]);
+    }
+    count_records(pass, events, records);
+    pass->source->counters.copies += (uint64_t)copies;
+    pass->source->counters.blank += (uint64_t)blank;
 }
 
 /* ---- giving lines to outputs ---- */
@@ -236,8 +237,8 @@ static void give_to_lane(struct pass *pass, int lane, const struct line *lines, 
 void lines_take(struct pass *pass, const struct line *lines, int count)
 {
     /* Only what the statistics take is counted: lanes that lag have seen it counted already. */
-    for (int i = 0; pass_takes(pass, LANE_STATS) && i < count; i++)
-        count_line(pass, &lines[i]);
+    if (pass_takes(pass, LANE_STATS))
+        count_lines(pass, lines, count);
     stage_end(&pass->pipeline->stages, STAGE_WINDOW);
     for (int lane = LANE_STATS + 1; lane < pass->pipeline->lane_count; lane++)
         if (pass_takes(pass, lane))
