@@ -836,6 +836,32 @@ static void equal_heads_are_kept_apart(void **state)
     free(head);
 }
 
+/* Two workers of one program that begin in the same second, and the first one ends. */
+static void a_log_that_begins_like_another_one_and_goes_on_is_read(void **state)
+{
+    char *head = make_lines("head", 0, 4), *want;
+
+    (void)state;
+    write_file("a.log", head);
+    write_file("c.log", "ok\n");
+    start();
+    turn();
+    write_file("b.log", head);
+    write_file("d.log", "ok\n");
+    pass_time(11);
+    turn();
+    append_file("b.log", "only b\n");
+    pass_time(11);
+    turn();
+    restart();
+    turn();
+    assert_true(asprintf(&want, "%sok\nok\n%sonly b\n", head, head) > 0);
+    assert_got(want);
+    assert_int_equal(shop.lost_bytes, 0);
+    free(want);
+    free(head);
+}
+
 static void another_device_number_after_a_reboot_changes_nothing(void **state)
 {
     (void)state;
@@ -1268,6 +1294,7 @@ int main(void)
         IN_SHOP(a_reused_inode_is_a_new_source),
         IN_SHOP(evidence_reaches_back_over_a_restart),
         IN_SHOP(equal_heads_are_kept_apart),
+        IN_SHOP(a_log_that_begins_like_another_one_and_goes_on_is_read),
         IN_SHOP(another_device_number_after_a_reboot_changes_nothing),
         IN_SHOP(bytes_that_a_power_cut_took_back_are_counted_and_reading_goes_on),
         IN_SHOP(a_log_rotated_into_another_folder_goes_on_there),
