@@ -13,7 +13,8 @@
 #include <endian.h>
 
 enum {
-    LINE_MAP_BYTES_MAX = 8 * 1024, /* with its lines' events it stays in the processor's nearest memory */
+    LINE_MAP_BYTES_USUAL = 8 * 1024, /* with its lines' events it stays in the processor's nearest memory */
+    LINE_MAP_BYTES_MAX = 64 * 1024,  /* for lines that are longer */
     LINE_MAP_BLOCKS_MAX = LINE_MAP_BYTES_MAX / SCAN_BLOCK_SIZE,
     LINE_MAP_LINES_MAX = 256,
 };
