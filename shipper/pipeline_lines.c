@@ -120,33 +120,28 @@ static void count_other(struct pass *pass, const struct line *line)
         count_reject(pass, line);
 }
 
-static void count_records(struct pass *pass, const struct event *const *events, int count)
-{
-    struct source_counters *counters = &pass->source->counters;
-    if (count && batch_add(pass->pipeline->batch, events, count, slice_of(pass->source->input->service)) < 0)
-        fail_for_memory(pass);
-    unsigned bad_time = 0, utf8 = 0;
-    for (int i = 0; i < count; i++) {
-        bad_time += events[i]->bad_time;
-        utf8 += events[i]->bad_utf8;
-    }
-    counters->bad_time += bad_time;
-    counters->utf8 += utf8;
-    counters->records += (uint64_t)count;
-    pass->pipeline->totals.records += (uint64_t)count;
-}
-
+/* What all records of a group add to is added once. */
 static void count_lines(struct pass *pass, const struct line *lines, int count)
 {
+    struct source_counters *counters = &pass->source->counters;
     const struct event *events[LINES_AT_ONCE];
-    int records = 0;
+    unsigned records = 0, bad_time = 0, utf8 = 0;
     for (int i = 0; i < count; i++) {
-        events[records] = &lines[i].event;
-        records += lines[i].worth == LINE_RECORD;
-        if (lines[i].worth != LINE_RECORD)
+        if (lines[i].worth != LINE_RECORD) {
             count_other(pass, &lines[i]);
+            continue;
+        }
+        events[records++] = &lines[i].event;
+        bad_time += lines[i].event.bad_time;
+        utf8 += lines[i].event.bad_utf8;
     }
-    count_records(pass, events, records);
+    if (records &&
+        batch_add(pass->pipeline->batch, events, (int)records, slice_of(pass->source->input->service)) < 0)
+        fail_for_memory(pass);
+    counters->records += records;
+    counters->bad_time += bad_time;
+    counters->utf8 += utf8;
+    pass->pipeline->totals.records += records;
 }
 
 /* ---- giving lines to outputs ---- */
