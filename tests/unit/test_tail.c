@@ -991,6 +991,54 @@ static void a_copy_does_not_take_the_source_from_a_file_that_was_renamed_out_of_
     free(lines);
 }
 
+/* mv to another file system copies and deletes; the program has the deleted file open, and may still write.
+ */
+static void what_is_written_to_a_log_after_it_was_moved_to_another_file_system_is_read(void **state)
+{
+    char *lines = make_lines("l", 0, 40), *want;
+
+    (void)state;
+    write_file("app.log", lines);
+    start();
+    turn();
+    int fd = open("app.log", O_WRONLY | O_APPEND);
+    copy_file("app.log", "app.log.1");
+    unlink("app.log");
+    pass_time(1);
+    turn();
+    assert_int_equal(write(fd, "late\n", 5), 5);
+    close(fd);
+    for (int i = 0; i < 8; i++) {
+        pass_time(2);
+        turn();
+    }
+    assert_true(asprintf(&want, "%slate\n", lines) > 0);
+    assert_got(want);
+    free(want);
+    free(lines);
+}
+
+static void bytes_cut_off_behind_what_was_read_are_counted_and_the_source_goes_on(void **state)
+{
+    char *lines = make_lines("l", 0, 40), *want;
+
+    (void)state;
+    write_file("app.log", lines);
+    start();
+    turn();
+    append_file("app.log", "2\n3\n");
+    look();
+    assert_int_equal(truncate("app.log", (off_t)strlen(lines)), 0);
+    turn();
+    append_file("app.log", "4\n");
+    turn();
+    assert_true(asprintf(&want, "%s4\n", lines) > 0);
+    assert_got(want);
+    assert_int_equal(shop.lost_bytes, 4);
+    free(want);
+    free(lines);
+}
+
 static void a_name_that_one_listing_missed_is_not_gone(void **state)
 {
     (void)state;
@@ -1449,6 +1497,8 @@ int main(void)
         IN_SHOP(an_empty_file_that_turns_out_to_be_compressed_is_never_read_as_text),
         IN_SHOP(another_programs_rotated_log_is_no_copy_of_a_truncated_one),
         IN_SHOP(a_copy_does_not_take_the_source_from_a_file_that_was_renamed_out_of_sight),
+        IN_SHOP(what_is_written_to_a_log_after_it_was_moved_to_another_file_system_is_read),
+        IN_SHOP(bytes_cut_off_behind_what_was_read_are_counted_and_the_source_goes_on),
         IN_SHOP(a_name_that_one_listing_missed_is_not_gone),
         IN_SHOP(another_device_number_after_a_reboot_changes_nothing),
         IN_SHOP(bytes_that_a_power_cut_took_back_are_counted_and_reading_goes_on),
