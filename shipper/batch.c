@@ -176,8 +176,11 @@ int batch_add(struct batch *batch, const struct event *const *events, int count,
     struct tally tally = {now->counted, now->oldest_ns, now->newest_ns};
     struct value own = stand_in(service, memory);
     int r = 0;
-    for (int i = 0; r == 0 && i < count; i++)
+    for (int i = 0; i < count; i++) {
         r = add_one(batch, events[i], &own, &tally);
+        if (r < 0)
+            break;
+    }
     now->counted = tally.counted;
     now->oldest_ns = tally.oldest_ns;
     now->newest_ns = tally.newest_ns;

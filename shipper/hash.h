@@ -67,19 +67,21 @@ static inline uint64_t hash_text(uint64_t hash, struct slice text)
     return hash_pair(hash, hash_load64(end - 16), hash_load64(end - 8));
 }
 
+static inline bool hash_sixteen_equal(const char *a, const char *b)
+{
+    return !((hash_load64(a) ^ hash_load64(b)) | (hash_load64(a + 8) ^ hash_load64(b + 8)));
+}
+
 /* Whether as many bytes at `data` are the text; without a call, for texts that are mostly short. */
 static inline bool hash_text_equal(const char *data, struct slice text)
 {
     if (text.size < 16)
         return memcmp(data, text.data, text.size) == 0;
     size_t last = text.size - 16;
-    uint64_t low = hash_load64(data + last) ^ hash_load64(text.data + last);
-    uint64_t high = hash_load64(data + last + 8) ^ hash_load64(text.data + last + 8);
-    for (size_t at = 0; at < last; at += 16) {
-        low |= hash_load64(data + at) ^ hash_load64(text.data + at);
-        high |= hash_load64(data + at + 8) ^ hash_load64(text.data + at + 8);
-    }
-    return !(low | high);
+    for (size_t at = 0; at < last; at += 16)
+        if (!hash_sixteen_equal(data + at, text.data + at))
+            return false;
+    return hash_sixteen_equal(data + last, text.data + last);
 }
 
 static inline uint64_t hash_number(uint64_t hash, uint64_t number)

@@ -27,7 +27,8 @@ static bool key_is(const struct series_key *a, const struct series_key *b)
     if (a->level != b->level)
         return false;
     for (int i = 0; i < SERIES_TEXT_COUNT; i++)
-        if (!slice_equal(a->text[i], b->text[i]))
+        if (a->text[i].size != b->text[i].size ||
+            (a->text[i].size && !hash_text_equal(a->text[i].data, b->text[i])))
             return false;
     return true;
 }

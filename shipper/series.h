@@ -29,20 +29,26 @@ struct series_window {
     uint32_t cell;
 };
 
+/* In the order in which it is looked at. */
 struct series {
-    struct series_key key; /* its texts are this series' own memory */
-    struct series_sign sign[SERIES_TEXT_COUNT];
-    struct series_window window;
-    uint32_t index;
-    bool is_long; /* some text has more than the signs tell */
     uint64_t hash;
+    struct series_key key; /* its texts are this series' own memory */
+    struct series_window window;
+    struct series_sign sign[SERIES_TEXT_COUNT];
+    bool is_long; /* some text has more than the signs tell */
+    uint32_t index;
     int64_t id;     /* in the database; 0 while it has none */
     int64_t new_id; /* given by a commit that has not ended yet */
     char *texts;
 };
 
-/* Which series a key of about this look had: most records are like some of those right before. */
-enum { SERIES_RECALL_BITS = 8 };
+/* Which series an event of this look had: most records are like some of those right before. */
+struct series_recall {
+    uint64_t look;
+    struct series *series; /* NULL: none */
+};
+
+enum { SERIES_RECALL_BITS = 12 };
 
 /* Rows lie in chunks, each twice as large as the one before, and never move: the store reads the texts of
  * those that it was given while others are added. */
@@ -55,7 +61,7 @@ struct series_table {
     uint32_t slot_mask;
     uint64_t series_max;
     uint64_t seed;
-    struct series *recall[1 << SERIES_RECALL_BITS]; /* NULL: none */
+    struct series_recall recall[1 << SERIES_RECALL_BITS];
 };
 
 /* The row of an index. */
@@ -101,20 +107,19 @@ static inline const struct value *series_text_of(const struct event *event, cons
     return i == SERIES_SERVICE && value->size == 0 ? service : value;
 }
 
-/* By the end of each text, where texts that begin alike differ, and by what stands behind it if it is short.
- * No hash: it only says where to look first. */
-static inline struct series **series_recall_place(struct series_table *table, const struct event *event,
-                                                  const struct value *service)
+/* The end of each text, where texts that begin alike differ, and what stands behind it if it is short. No
+ * hash: it only says where to look first. */
+static inline uint64_t series_look(const struct event *event, const struct value *service)
 {
-    uint64_t mixed = (uint64_t)event->level;
+    uint64_t look = (uint64_t)event->level;
     for (int i = 0; i < SERIES_TEXT_COUNT; i++) {
         const struct value *value = series_text_of(event, service, i);
         /* No branch for the size: texts of one key are long and short in turn. */
         uint32_t last_at = (value->size - 8) & -(uint32_t)(value->size > 8);
         if (value->size)
-            mixed = (mixed << 11 | mixed >> 53) ^ hash_load64(value->data + last_at);
+            look = (look << 11 | look >> 53) ^ hash_load64(value->data + last_at);
     }
-    return &table->recall[mixed * HASH_FACTOR_WORD >> (64 - SERIES_RECALL_BITS)];
+    return look * HASH_FACTOR_WORD;
 }
 
 /* Whether the texts longer than sixteen bytes are equal, too. */
@@ -126,11 +131,13 @@ bool series_long_texts_are(const struct series *series, const struct event *even
  * whose line is UTF-8 may be asked for. Of each text, and of `service`, eight bytes from the beginning must
  * be readable.
  */
-static inline struct series *series_table_recall(struct series_table *table, const struct event *event,
+static inline struct series *series_table_recall(const struct series_table *table, const struct event *event,
                                                  const struct value *service)
 {
-    const struct series *series = *series_recall_place(table, event, service);
-    if (!series || series->key.level != event->level)
+    uint64_t look = series_look(event, service);
+    const struct series_recall *recall = &table->recall[look >> (64 - SERIES_RECALL_BITS)];
+    struct series *series = recall->series;
+    if (recall->look != look || !series || series->key.level != event->level)
         return NULL;
     /* A size agrees, and the value is absent or a string without escapes. */
     uint64_t differs = 0;
@@ -149,14 +156,15 @@ static inline struct series *series_table_recall(struct series_table *table, con
     }
     if (differs || (series->is_long && !series_long_texts_are(series, event, service)))
         return NULL;
-    return (struct series *)series;
+    return series;
 }
 
 /* Which series an event has, for series_table_recall(). */
 static inline void series_table_remember(struct series_table *table, const struct event *event,
                                          const struct value *service, struct series *series)
 {
-    *series_recall_place(table, event, service) = series;
+    uint64_t look = series_look(event, service);
+    table->recall[look >> (64 - SERIES_RECALL_BITS)] = (struct series_recall){look, series};
 }
 
 #endif

@@ -135,11 +135,10 @@ static struct event event_with(char text[static SERIES_TEXT_BYTES_MAX + 1], size
 
 static const struct value no_service = {.data = "", .kind = VALUE_STRING};
 
-/* Wherever it is looked for: every place of the table leads to the one series. */
+/* As if the event looked like one of the first series. */
 static struct series *recalled(struct series_table *table, struct event event)
 {
-    for (int i = 0; i < 1 << SERIES_RECALL_BITS; i++)
-        table->recall[i] = series_at(table, 0);
+    series_table_remember(table, &event, &no_service, series_at(table, 0));
     return series_table_recall(table, &event, &no_service);
 }
 
