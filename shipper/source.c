@@ -228,8 +228,7 @@ static const struct rule {
  * plain one and a compressed one, for compressing makes a new file. */
 static bool same_inode(const struct source_evidence *known, const struct source_facts *facts)
 {
-    bool born_apart = known->birth_ns && facts->birth_ns && known->birth_ns != facts->birth_ns &&
-                      known->device == facts->device;
+    bool born_apart = known->birth_ns && facts->birth_ns && known->birth_ns != facts->birth_ns;
     return known->inode == facts->inode && known->compressed == facts->compressed && !born_apart;
 }
 
