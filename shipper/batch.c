@@ -26,8 +26,16 @@ static void clear_rejects(struct reject_list *rejects)
     *rejects = (struct reject_list){0};
 }
 
+static void forget_times(struct batch_part *part)
+{
+    part->counted = 0;
+    part->oldest_ns = INT64_MAX;
+    part->newest_ns = INT64_MIN;
+}
+
 static int part_init(struct batch_part *part)
 {
+    forget_times(part);
     int r = window_table_init(&part->windows);
     return r == 0 ? run_table_init(&part->runs, random_seed()) : r;
 }
@@ -84,7 +92,7 @@ void batch_clear_aside(struct batch *batch)
     window_table_clear(&part->windows);
     run_table_clear(&part->runs);
     clear_rejects(&part->rejects);
-    part->counted = 0;
+    forget_times(part);
 }
 
 int batch_learn_series(struct batch *batch, int64_t series_id, const struct series_key *key)
@@ -97,81 +105,88 @@ struct key_memory {
     char text[SERIES_TEXT_COUNT][COLUMN_TEXT_BYTES_MAX];
 };
 
-static struct slice own_or(struct slice own, struct slice fallback, char memory[static COLUMN_TEXT_BYTES_MAX])
-{
-    if (own.size || fallback.size == 0)
-        return own;
-    struct value value = {.data = fallback.data, .size = (uint32_t)fallback.size, .kind = VALUE_STRING};
-    return column_text(&value, true, memory);
-}
-
-static const enum event_key text_from[SERIES_TEXT_COUNT] = {
-    [SERIES_SERVICE] = EVENT_SERVICE,     [SERIES_ENVIRONMENT] = EVENT_ENVIRONMENT,
-    [SERIES_TYPE] = EVENT_EXCEPTION_TYPE, [SERIES_CODE] = EVENT_EXCEPTION_CODE,
-    [SERIES_ENDPOINT] = EVENT_ENDPOINT,   [SERIES_LOGGER] = EVENT_LOGGER,
-};
-
-/* The texts as they stand in the line, which is how nearly all of them may stand. Whether they may: each is
- * absent, or a string of moderate size without escapes. */
-static inline bool view_key(const struct event *event, struct series_key *ret_key)
-{
-    const uint64_t moderate = 127 | (uint64_t)VALUE_STRING << 32;
-    static_assert(VALUE_ABSENT == 0 && VALUE_STRING == 1 && 127 <= COLUMN_TEXT_BYTES_MAX, "bits of a nature");
-    uint64_t odd = event->bad_utf8 ? UINT64_MAX : 0;
-    for (int i = 0; i < SERIES_TEXT_COUNT; i++) {
-        const struct value *value = &event->value[text_from[i]];
-        odd |= value_nature(value) & ~moderate;
-        ret_key->text[i] = slice_from(value->data, value->size);
-    }
-    return !odd;
-}
-
-static void clean_key(const struct event *event, struct key_memory *memory, struct series_key *ret_key)
-{
-    for (int i = 0; i < SERIES_TEXT_COUNT; i++)
-        ret_key->text[i] = column_text(&event->value[text_from[i]], !event->bad_utf8, memory->text[i]);
-}
-
-static inline void make_key(const struct event *event, struct slice service, struct key_memory *memory,
-                            struct series_key *ret_key)
+static void make_key(const struct event *event, const struct value *service, struct key_memory *memory,
+                     struct series_key *ret_key)
 {
     ret_key->level = event->level;
-    if (!view_key(event, ret_key))
-        clean_key(event, memory, ret_key);
-    ret_key->text[SERIES_SERVICE] =
-        own_or(ret_key->text[SERIES_SERVICE], service, memory->text[SERIES_SERVICE]);
+    for (int i = 0; i < SERIES_TEXT_COUNT; i++)
+        ret_key->text[i] = column_text(series_text_of(event, service, i), !event->bad_utf8, memory->text[i]);
 }
 
-static void count(struct batch_part *part, struct window_cell *cell, int64_t time_ns)
-{
-    cell->count++;
-    if (part->counted == 0 || time_ns < part->oldest_ns)
-        part->oldest_ns = time_ns;
-    if (part->counted == 0 || time_ns > part->newest_ns)
-        part->newest_ns = time_ns;
-    part->counted++;
-}
-
-int batch_add(struct batch *batch, const struct event *event, struct slice service)
+static int take_series(struct batch *batch, const struct event *event, const struct value *service,
+                       struct series **ret_series)
 {
     struct key_memory memory;
     struct series_key key;
     make_key(event, service, &memory, &key);
-    if (event->is_mark && !event->is_crash)
-        return run_table_add(&batch->now.runs, event, key.text[SERIES_SERVICE]);
+    int r = series_table_take(&batch->series, &key, ret_series);
+    if (r == 0)
+        series_table_remember(&batch->series, event, service, *ret_series);
+    return r;
+}
 
-    /* All that can fail comes before the first thing that counts. */
-    uint32_t series;
+static int audit(struct batch *batch, const struct event *event, const struct value *service)
+{
+    char memory[COLUMN_TEXT_BYTES_MAX];
+    return run_table_add(
+        &batch->now.runs, event,
+        column_text(series_text_of(event, service, SERIES_SERVICE), !event->bad_utf8, memory));
+}
+
+/* What is counted of a few records, until it is added to the rest. */
+struct tally {
+    uint64_t counted;
+    int64_t oldest_ns, newest_ns;
+};
+
+/* All that can fail comes before the first thing that counts. */
+static inline int add_one(struct batch *batch, const struct event *event, const struct value *service,
+                          struct tally *tally)
+{
+    if (event->is_mark && !event->is_crash)
+        return audit(batch, event, service);
+    struct series *series = series_table_recall(&batch->series, event, service);
     struct window_cell *cell = NULL;
-    int r = series_table_take(&batch->series, &key, &series);
+    int r = series ? 0 : take_series(batch, event, service, &series);
     if (r == 0)
-        r = window_table_take(&batch->now.windows, &batch->series, series, event->time_ns, &cell);
-    if (r == 0)
-        r = run_table_add(&batch->now.runs, event, key.text[SERIES_SERVICE]);
+        r = window_table_take(&batch->now.windows, series, event->time_ns, &cell);
+    if (r == 0 && event->seq != 0 && !run_table_follow(&batch->now.runs, event))
+        r = audit(batch, event, service);
     if (r < 0)
         return r;
-    count(&batch->now, cell, event->time_ns);
+    cell->count++;
+    tally->counted++;
+    if (event->time_ns < tally->oldest_ns)
+        tally->oldest_ns = event->time_ns;
+    if (event->time_ns > tally->newest_ns)
+        tally->newest_ns = event->time_ns;
     return 0;
+}
+
+/* A service that stands in, as if it stood in a line. */
+static struct value stand_in(struct slice service, char memory[static COLUMN_TEXT_BYTES_MAX + SCAN_PADDING])
+{
+    struct value given = {.data = service.data, .size = (uint32_t)service.size, .kind = VALUE_STRING};
+    struct slice text = service.size ? column_text_make(&given, memory) : slice_from(memory, 0);
+    return (struct value){.data = text.data, .size = (uint32_t)text.size, .kind = VALUE_STRING};
+}
+
+int batch_add(struct batch *batch, const struct event *const *events, int count, struct slice service)
+{
+    char memory[COLUMN_TEXT_BYTES_MAX + SCAN_PADDING];
+    struct batch_part *now = &batch->now;
+    struct tally tally = {now->counted, now->oldest_ns, now->newest_ns};
+    struct value own = stand_in(service, memory);
+    int r = 0;
+    for (int i = 0; i < count; i++) {
+        r = add_one(batch, events[i], &own, &tally);
+        if (r < 0)
+            break;
+    }
+    now->counted = tally.counted;
+    now->oldest_ns = tally.oldest_ns;
+    now->newest_ns = tally.newest_ns;
+    return r;
 }
 
 static int keep_line(struct reject_list *rejects, const struct reject_line *line)

@@ -43,10 +43,11 @@ void batch_free(struct batch *batch);
 int batch_learn_series(struct batch *batch, int64_t series_id, const struct series_key *key);
 
 /*
- * Takes one record into the counts and the audit. `service` stands in where the record has none. Copies are
- * for the caller to leave out; marks are audited here, and only `crash` is counted. 0, or a negative error.
+ * Takes records into the counts and the audit, in their order; their lines are still there, with the padding.
+ * `service` stands in where one has none. Copies are for the caller to leave out; marks are audited here, and
+ * only `crash` is counted. 0, or a negative error when not all could be taken.
  */
-int batch_add(struct batch *batch, const struct event *event, struct slice service);
+int batch_add(struct batch *batch, const struct event *const *events, int count, struct slice service);
 int batch_add_reject(struct batch *batch, const char *source_id, uint64_t offset, enum reject_reason reason,
                      struct slice line);
 

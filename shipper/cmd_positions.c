@@ -109,6 +109,7 @@ static int take_row(void *context, const struct store_position_row *from)
         .device = from->evidence.device,
         .inode = from->evidence.inode,
         .modified_ns = from->evidence.modified_ns,
+        .fd = -1,
     };
     row.size = size_now(&row, path);
     row.lag_bytes = lag_bytes(&row, &from->evidence);

@@ -147,16 +147,25 @@ static bool ends_are_left(const struct framer *framer)
     return framer->next < framer->ends.count;
 }
 
-/* Maps what follows, unless it is known already that no line ends near. Whether a line does. */
+/* Maps `size` bytes of what follows at most. Whether a line ends there. */
+static bool map_next(struct framer *framer, size_t size)
+{
+    struct slice rest = rest_of(framer);
+    line_map_make(&framer->map, slice_from(rest.data, rest.size < size ? rest.size : size),
+                  framer->map_blocks);
+    line_map_find_lines(&framer->map, &framer->ends);
+    framer->next = 0;
+    return ends_are_left(framer);
+}
+
+/* Whether a line is known to end near, here or behind. What follows is mapped, unless none was found there
+ * before. */
 static bool look_ahead(struct framer *framer)
 {
+    if (ends_are_left(framer))
+        return true;
     bool in_vain = framer->ends.count == 0 && framer->at < map_begin(framer) + framer->map.size;
-    if (!ends_are_left(framer) && !in_vain) {
-        line_map_make(&framer->map, rest_of(framer), framer->map_blocks);
-        line_map_find_lines(&framer->map, &framer->ends);
-        framer->next = 0;
-    }
-    return ends_are_left(framer);
+    return !in_vain && (map_next(framer, LINE_MAP_BYTES_USUAL) || map_next(framer, LINE_MAP_BYTES_MAX));
 }
 
 static void pass_over_ends(struct framer *framer)
@@ -208,7 +217,7 @@ struct frame framer_next(struct framer *framer)
     if (!look_ahead(framer))
         return take_any(framer);
     struct frame frame;
-    bool odd = framer->ends.odd[framer->next];
+    bool odd = framer_line_is_odd(framer);
     if (framer_take_usual_line(framer, &frame))
         return frame;
     frame = take_any(framer);

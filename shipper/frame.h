@@ -70,6 +70,11 @@ static inline size_t framer_line_end(const struct framer *framer)
     return (size_t)(framer->map.data - framer->piece.data) + framer->ends.at[framer->next];
 }
 
+static inline bool framer_line_is_odd(const struct framer *framer)
+{
+    return framer->ends.any_odd && framer->ends.odd[framer->next];
+}
+
 /*
  * What framer_next() does when a line comes next that is mapped and as nearly every one: no odd byte is in it
  * and no white space before it, and it is no longer than it may be. False, and nothing is done, when it is
@@ -78,7 +83,7 @@ static inline size_t framer_line_end(const struct framer *framer)
  */
 static inline bool framer_take_usual_line(struct framer *framer, struct frame *ret_frame)
 {
-    if (framer->next >= framer->ends.count || framer->ends.odd[framer->next] || framer->skipping ||
+    if (framer->next >= framer->ends.count || framer_line_is_odd(framer) || framer->skipping ||
         framer->offset == 0)
         return false;
     size_t at = framer->at, size = framer_line_end(framer) - at;

@@ -6,12 +6,13 @@ void line_map_make(struct line_map *map, struct slice text, line_map_function *m
     size_t count = size / SCAN_BLOCK_SIZE, rest = size % SCAN_BLOCK_SIZE;
     map->data = text.data;
     map->size = size;
-    map_blocks(text.data, count, map->stop, map->newline, map->odd);
+    map->is_odd = map_blocks(text.data, count, map->stop, map->newline, map->odd) != 0;
     if (rest) {
         char last[SCAN_BLOCK_SIZE] = {0}; /* what is no text is a control byte, and stops */
         memcpy(last, text.data + size - rest, rest);
         map_blocks(last, 1, &map->stop[count], &map->newline[count], &map->odd[count]);
-        map->odd[count++] &= (UINT64_C(1) << rest) - 1;
+        map->odd[count] &= (UINT64_C(1) << rest) - 1;
+        map->is_odd |= map->odd[count++] != 0;
     }
     map->stop[count] = map->stop[count + 1] = UINT64_MAX;
 }
@@ -19,14 +20,6 @@ void line_map_make(struct line_map *map, struct slice text, line_map_function *m
 static size_t block_count(const struct line_map *map)
 {
     return (map->size + SCAN_BLOCK_SIZE - 1) / SCAN_BLOCK_SIZE;
-}
-
-bool line_map_is_odd(const struct line_map *map)
-{
-    uint64_t odd = 0;
-    for (size_t i = 0; i < block_count(map); i++)
-        odd |= map->odd[i];
-    return odd;
 }
 
 static uint32_t index_of(size_t block, uint64_t bits)
@@ -64,7 +57,18 @@ static void find_odd_lines(const struct line_map *map, struct line_ends *ends)
 void line_map_find_lines(const struct line_map *map, struct line_ends *ret_ends)
 {
     ret_ends->count = find_newlines(map, ret_ends->at);
-    memset(ret_ends->odd, false, sizeof(ret_ends->odd));
-    if (line_map_is_odd(map))
+    ret_ends->any_odd = map->is_odd;
+    if (map->is_odd)
         find_odd_lines(map, ret_ends);
+}
+
+size_t line_map_far_stop(const struct line_map *map, size_t index)
+{
+    size_t word = index / 64;
+    uint64_t stops = le64toh(map->stop[word]) >> index % 64;
+    if (stops)
+        return (size_t)__builtin_ctzll(stops);
+    while (!map->stop[++word])
+        ;
+    return word * 64 + (size_t)__builtin_ctzll(le64toh(map->stop[word])) - index;
 }

@@ -13,7 +13,8 @@
 #include <endian.h>
 
 enum {
-    LINE_MAP_BYTES_MAX = 8 * 1024, /* with its lines' events it stays in the processor's nearest memory */
+    LINE_MAP_BYTES_USUAL = 8 * 1024, /* with its lines' events it stays in the processor's nearest memory */
+    LINE_MAP_BYTES_MAX = 64 * 1024,  /* for lines that are longer */
     LINE_MAP_BLOCKS_MAX = LINE_MAP_BYTES_MAX / SCAN_BLOCK_SIZE,
     LINE_MAP_LINES_MAX = 256,
 };
@@ -26,19 +27,22 @@ struct line_map {
         stop[LINE_MAP_BLOCKS_MAX + 2]; /* quotes, backslashes, control bytes, and all behind the last byte;
                                           each word little-endian, so that one may be loaded from any byte */
     uint64_t newline[LINE_MAP_BLOCKS_MAX];
+    bool is_odd;                       /* any byte is */
     uint64_t odd[LINE_MAP_BLOCKS_MAX]; /* control bytes other than newlines, bytes above 0x7F */
 };
 
 /* The lines that end in a map. */
 struct line_ends {
     int count;
+    bool any_odd;                    /* else `odd` is not filled */
     uint32_t at[LINE_MAP_LINES_MAX]; /* index of the newline */
     bool odd[LINE_MAP_LINES_MAX];    /* an odd byte stands in a block that the line has a part of */
 };
 
-/* Fills the words of `count` blocks of SCAN_BLOCK_SIZE bytes each, which need no alignment. */
-typedef void line_map_function(const char *data, size_t count, uint64_t *ret_stop, uint64_t *ret_newline,
-                               uint64_t *ret_odd);
+/* Fills the words of `count` blocks of SCAN_BLOCK_SIZE bytes each, which need no alignment. Returns all of
+ * `ret_odd` as one. */
+typedef uint64_t line_map_function(const char *data, size_t count, uint64_t *ret_stop, uint64_t *ret_newline,
+                                   uint64_t *ret_odd);
 
 line_map_function line_map_plain;
 #if defined(__x86_64__)
@@ -56,26 +60,16 @@ void line_map_make(struct line_map *map, struct slice text, line_map_function *m
 /* The lines that end in the map, the first LINE_MAP_LINES_MAX of them. */
 void line_map_find_lines(const struct line_map *map, struct line_ends *ret_ends);
 
-/* Whether any byte is odd. */
-bool line_map_is_odd(const struct line_map *map);
+/* How many bytes lie before the first stop from byte `index` on, which is one at most 64 bytes behind the
+ * map's end. */
+size_t line_map_far_stop(const struct line_map *map, size_t index);
 
-/* The 64 bits from bit `index` on, but for the last seven, which may be missing. */
-static inline uint64_t line_map_stops(const struct line_map *map, size_t index)
-{
-    uint64_t word;
-    memcpy(&word, (const char *)map->stop + index / 8, sizeof(word));
-    return le64toh(word) >> index % 8;
-}
-
-/* The index of the first stop from `index` on, which is in the map or less than 64 bytes behind it. */
 static inline __attribute__((always_inline)) size_t line_map_stop(const struct line_map *map, size_t index)
 {
-    uint64_t stops = line_map_stops(map, index);
-    while (!stops) {
-        index = index / 8 * 8 + 64;
-        stops = line_map_stops(map, index);
-    }
-    return index + (unsigned)__builtin_ctzll(stops);
+    uint64_t stops;
+    memcpy(&stops, (const char *)map->stop + index / 8, sizeof(stops));
+    stops = le64toh(stops) >> index % 8; /* at least 57 bytes' */
+    return __builtin_expect(stops != 0, 1) ? (size_t)__builtin_ctzll(stops) : line_map_far_stop(map, index);
 }
 
 #endif

@@ -20,9 +20,10 @@ static inline uint64_t bits_of(const struct block *result)
     return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(all, all)), 0);
 }
 
-void line_map_neon(const char *data, size_t count, uint64_t *ret_stop, uint64_t *ret_newline,
-                   uint64_t *ret_odd)
+uint64_t line_map_neon(const char *data, size_t count, uint64_t *ret_stop, uint64_t *ret_newline,
+                       uint64_t *ret_odd)
 {
+    uint64_t any_odd = 0;
     for (size_t i = 0; i < count; i++, data += SCAN_BLOCK_SIZE) {
         struct block stop, newline, odd;
         for (int j = 0; j < 4; j++) {
@@ -35,8 +36,9 @@ void line_map_neon(const char *data, size_t count, uint64_t *ret_stop, uint64_t 
         }
         ret_stop[i] = htole64(bits_of(&stop));
         ret_newline[i] = bits_of(&newline);
-        ret_odd[i] = bits_of(&odd);
+        any_odd |= ret_odd[i] = bits_of(&odd);
     }
+    return any_odd;
 }
 
 #else

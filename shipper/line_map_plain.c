@@ -10,9 +10,10 @@ static const uint8_t kinds[256] = {
 };
 /* clang-format on */
 
-void line_map_plain(const char *data, size_t count, uint64_t *ret_stop, uint64_t *ret_newline,
-                    uint64_t *ret_odd)
+uint64_t line_map_plain(const char *data, size_t count, uint64_t *ret_stop, uint64_t *ret_newline,
+                        uint64_t *ret_odd)
 {
+    uint64_t any_odd = 0;
     for (size_t i = 0; i < count; i++, data += SCAN_BLOCK_SIZE) {
         uint64_t stop = 0, newline = 0, odd = 0;
         for (unsigned at = 0; at < SCAN_BLOCK_SIZE; at++) {
@@ -24,5 +25,7 @@ void line_map_plain(const char *data, size_t count, uint64_t *ret_stop, uint64_t
         ret_stop[i] = htole64(stop);
         ret_newline[i] = newline;
         ret_odd[i] = odd;
+        any_odd |= odd;
     }
+    return any_odd;
 }

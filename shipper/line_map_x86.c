@@ -21,9 +21,10 @@ static inline uint64_t bits_sse2(__m128i result, int place)
 }
 
 /* As signed bytes, those below a blank are control bytes and high ones. */
-void line_map_sse2(const char *data, size_t count, uint64_t *ret_stop, uint64_t *ret_newline,
-                   uint64_t *ret_odd)
+uint64_t line_map_sse2(const char *data, size_t count, uint64_t *ret_stop, uint64_t *ret_newline,
+                       uint64_t *ret_odd)
 {
+    uint64_t any_odd = 0;
     for (size_t i = 0; i < count; i++) {
         uint64_t stop = 0, newline = 0, below = 0;
         for (int j = 0; j < 4; j++, data += sizeof(__m128i)) {
@@ -34,8 +35,9 @@ void line_map_sse2(const char *data, size_t count, uint64_t *ret_stop, uint64_t 
         }
         ret_stop[i] = stop;
         ret_newline[i] = newline;
-        ret_odd[i] = below ^ newline;
+        any_odd |= ret_odd[i] = below ^ newline;
     }
+    return any_odd;
 }
 
 #define AVX2 __attribute__((target("avx2")))
@@ -52,24 +54,28 @@ AVX2 static inline uint64_t bits_avx2(__m256i low, __m256i high)
     return (uint32_t)_mm256_movemask_epi8(low) | (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32;
 }
 
-AVX2 void line_map_avx2(const char *data, size_t count, uint64_t *ret_stop, uint64_t *ret_newline,
-                        uint64_t *ret_odd)
+AVX2 uint64_t line_map_avx2(const char *data, size_t count, uint64_t *ret_stop, uint64_t *ret_newline,
+                            uint64_t *ret_odd)
 {
     const __m256i newlines = _mm256_set1_epi8('\n'), blanks = _mm256_set1_epi8(' ');
+    uint64_t any_odd = 0;
     for (size_t i = 0; i < count; i++, data += SCAN_BLOCK_SIZE) {
         __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)data);
         __m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(data + sizeof(__m256i)));
         uint64_t newline = bits_avx2(_mm256_cmpeq_epi8(low, newlines), _mm256_cmpeq_epi8(high, newlines));
         ret_stop[i] = bits_avx2(stops_avx2(low), stops_avx2(high));
         ret_newline[i] = newline;
-        ret_odd[i] = bits_avx2(_mm256_cmpgt_epi8(blanks, low), _mm256_cmpgt_epi8(blanks, high)) ^ newline;
+        any_odd |= ret_odd[i] =
+            bits_avx2(_mm256_cmpgt_epi8(blanks, low), _mm256_cmpgt_epi8(blanks, high)) ^ newline;
     }
+    return any_odd;
 }
 
-__attribute__((target("avx512f,avx512bw"))) void
+__attribute__((target("avx512f,avx512bw"))) uint64_t
 line_map_avx512(const char *data, size_t count, uint64_t *ret_stop, uint64_t *ret_newline, uint64_t *ret_odd)
 {
     const __m512i blanks = _mm512_set1_epi8(' ');
+    uint64_t any_odd = 0;
     for (size_t i = 0; i < count; i++, data += SCAN_BLOCK_SIZE) {
         __m512i block = _mm512_loadu_si512(data);
         uint64_t quoting = _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8('"')) |
@@ -77,8 +83,9 @@ line_map_avx512(const char *data, size_t count, uint64_t *ret_stop, uint64_t *re
         uint64_t newline = _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8('\n'));
         ret_stop[i] = quoting | _mm512_cmplt_epu8_mask(block, blanks);
         ret_newline[i] = newline;
-        ret_odd[i] = _mm512_cmplt_epi8_mask(block, blanks) ^ newline;
+        any_odd |= ret_odd[i] = _mm512_cmplt_epi8_mask(block, blanks) ^ newline;
     }
+    return any_odd;
 }
 
 #else

@@ -238,10 +238,9 @@ const char *output_name(const struct output *output)
     return output->config->name;
 }
 
-bool output_wants(const struct output *output, const struct event *event)
+uint32_t output_levels(const struct output *output)
 {
-    enum level level = event ? event->level : LEVEL_UNKNOWN;
-    return output->config->levels >> level & 1;
+    return output->config->levels;
 }
 
 bool output_takes_many(const struct output *output)

@@ -68,9 +68,9 @@ bool output_resume(struct output *output, const struct source *source, uint64_t 
 /* The source is gone and fully acknowledged: forget it. */
 void output_forget(struct output *output, const struct source *source);
 
-/* Whether this output wants the record at all (its levels). One that it does not want is passed by
- * output_skip. */
-bool output_wants(const struct output *output, const struct event *event);
+/* The levels of the records that this output wants, bit 1 << level each; LEVEL_UNKNOWN is also that of a line
+ * that is no record. What it does not want is passed by output_skip. */
+uint32_t output_levels(const struct output *output);
 
 /* Whether lines that lie end to end may be sent together. */
 bool output_takes_many(const struct output *output);

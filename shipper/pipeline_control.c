@@ -4,6 +4,7 @@
 
 #include "positions.h"
 #include "report_text.h"
+#include "tail_file.h"
 
 #include <inttypes.h>
 #include <unistd.h>
@@ -78,6 +79,7 @@ static void add_position(struct pipeline *pipeline, const struct source *source,
         .device = evidence->device,
         .inode = evidence->inode,
         .modified_ns = evidence->modified_ns,
+        .fd = source->file ? source->file->fd : -1,
     };
     /* What was sent and is not acknowledged yet is behind, too. */
     if (!row.compressed && row.offset < source->position[lane])

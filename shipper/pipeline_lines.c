@@ -57,7 +57,7 @@ static void look_back(struct pass *pass)
     source->last_time_ns = last_time_in(pass, slice_from(memory, size), begin, source->last_time_ns);
 }
 
-static void interpret(struct pass *pass, struct event *event)
+static inline void interpret(struct pass *pass, struct event *event)
 {
     struct source *source = pass->source;
     event_interpret(pass->scanner, event, pass->now_ns, source->last_time_ns);
@@ -75,7 +75,7 @@ static void interpret(struct pass *pass, struct event *event)
     source->tells_time |= !event->bad_time;
 }
 
-static enum line_worth worth_of(struct pass *pass, struct line *line)
+static inline enum line_worth worth_of(struct pass *pass, struct line *line)
 {
     if (line->frame.kind == FRAME_BLANK)
         return LINE_BLANK;
@@ -94,23 +94,13 @@ static enum line_worth worth_of(struct pass *pass, struct line *line)
     return line->event.is_copy && !pass->source->input->copies_count ? LINE_COPY : LINE_RECORD;
 }
 
-void line_judge(struct pass *pass, struct line *line)
+void lines_judge(struct pass *pass, struct line *lines, int count)
 {
-    line->worth = worth_of(pass, line);
+    for (int i = 0; i < count; i++)
+        lines[i].worth = worth_of(pass, &lines[i]);
 }
 
 /* ---- counting ---- */
-
-static void count_record(struct pass *pass, const struct event *event)
-{
-    struct source_counters *counters = &pass->source->counters;
-    if (batch_add(pass->pipeline->batch, event, slice_of(pass->source->input->service)) < 0)
-        fail_for_memory(pass);
-    counters->records++;
-    counters->bad_time += event->bad_time;
-    counters->utf8 += event->bad_utf8;
-    pass->pipeline->totals.records++;
-}
 
 static void count_reject(struct pass *pass, const struct line *line)
 {
@@ -121,22 +111,37 @@ static void count_reject(struct pass *pass, const struct line *line)
     pass->pipeline->totals.rejected++;
 }
 
-static void count_line(struct pass *pass, const struct line *line)
+static void count_other(struct pass *pass, const struct line *line)
 {
-    switch (line->worth) {
-    case LINE_RECORD:
-        count_record(pass, &line->event);
-        break;
-    case LINE_COPY:
-        pass->source->counters.copies++;
-        break;
-    case LINE_REJECT:
+    struct source_counters *counters = &pass->source->counters;
+    counters->copies += line->worth == LINE_COPY;
+    counters->blank += line->worth == LINE_BLANK;
+    if (line->worth == LINE_REJECT)
         count_reject(pass, line);
-        break;
-    case LINE_BLANK:
-        pass->source->counters.blank++;
-        break;
+}
+
+/* What all records of a group add to is added once. */
+static void count_lines(struct pass *pass, const struct line *lines, int count)
+{
+    struct source_counters *counters = &pass->source->counters;
+    const struct event *events[LINES_AT_ONCE];
+    unsigned records = 0, bad_time = 0, utf8 = 0;
+    for (int i = 0; i < count; i++) {
+        if (lines[i].worth != LINE_RECORD) {
+            count_other(pass, &lines[i]);
+            continue;
+        }
+        events[records++] = &lines[i].event;
+        bad_time += lines[i].event.bad_time;
+        utf8 += lines[i].event.bad_utf8;
     }
+    if (records &&
+        batch_add(pass->pipeline->batch, events, (int)records, slice_of(pass->source->input->service)) < 0)
+        fail_for_memory(pass);
+    counters->records += records;
+    counters->bad_time += bad_time;
+    counters->utf8 += utf8;
+    pass->pipeline->totals.records += records;
 }
 
 /* ---- giving lines to outputs ---- */
@@ -172,12 +177,24 @@ static const struct event *event_of(const struct line *line)
     return line->worth == LINE_RECORD ? &line->event : NULL;
 }
 
-static bool goes_to(const struct pass *pass, const struct output *output, const struct line *line)
+/* Which lines an output is given. */
+struct choice {
+    uint32_t levels; /* of records, bit 1 << level */
+    bool rejects;
+};
+
+static struct choice choice_of(const struct pass *pass, const struct output *output)
 {
+    uint32_t levels = output_levels(output);
+    return (struct choice){levels, pass->source->input->invalid_forward && levels >> LEVEL_UNKNOWN & 1};
+}
+
+static inline bool is_chosen(const struct choice *choice, const struct line *line)
+{
+    if (line->worth == LINE_RECORD)
+        return choice->levels >> line->event.level & 1;
     /* Of a line above the limit only the head is in memory, so it cannot go out as it is. */
-    bool as_it_is =
-        line->worth == LINE_REJECT && line->reason != REJECT_TOO_LONG && pass->source->input->invalid_forward;
-    return (line->worth == LINE_RECORD || as_it_is) && output_wants(output, event_of(line));
+    return choice->rejects && line->worth == LINE_REJECT && line->reason != REJECT_TOO_LONG;
 }
 
 static const char *end_of(const struct pass *pass, const struct line *line)
@@ -185,15 +202,12 @@ static const char *end_of(const struct pass *pass, const struct line *line)
     return pass->piece.data + (line->frame.offset + line->frame.size - pass->piece_offset);
 }
 
-/* How many lines from the first on go the same way: none to the output, or all of them as one. */
-static int count_alike(const struct pass *pass, const struct output *output, const struct line *lines,
-                       int count, bool goes)
+/* How many lines from the first on go the same way: none to the output, or all of them as one, since lines
+ * lie end to end. */
+static int count_alike(const struct choice *choice, const struct line *lines, int count, bool goes)
 {
     int alike = 1;
-    if (goes && (!output_takes_many(output) || pass->joiner.start))
-        return alike;
-    while (alike < count && goes_to(pass, output, &lines[alike]) == goes &&
-           (!goes || end_of(pass, &lines[alike - 1]) == lines[alike].frame.line.data))
+    while (alike < count && is_chosen(choice, &lines[alike]) == goes)
         alike++;
     return alike;
 }
@@ -217,9 +231,11 @@ static bool forward(struct pass *pass, struct output *output, const struct line 
 static void give_to_lane(struct pass *pass, int lane, const struct line *lines, int count)
 {
     struct output *output = pass->pipeline->lane[lane].output;
+    struct choice choice = choice_of(pass, output);
+    bool one_by_one = !output_takes_many(output) || pass->joiner.start;
     for (int i = 0, alike; i < count; i += alike) {
-        bool goes = goes_to(pass, output, &lines[i]);
-        alike = count_alike(pass, output, &lines[i], count - i, goes);
+        bool goes = is_chosen(&choice, &lines[i]);
+        alike = goes && one_by_one ? 1 : count_alike(&choice, &lines[i], count - i, goes);
         const struct frame *last = &lines[i + alike - 1].frame;
         if (!goes)
             output_skip(output, pass->source, last->offset + last->size);
@@ -236,8 +252,8 @@ static void give_to_lane(struct pass *pass, int lane, const struct line *lines, 
 void lines_take(struct pass *pass, const struct line *lines, int count)
 {
     /* Only what the statistics take is counted: lanes that lag have seen it counted already. */
-    for (int i = 0; pass_takes(pass, LANE_STATS) && i < count; i++)
-        count_line(pass, &lines[i]);
+    if (pass_takes(pass, LANE_STATS))
+        count_lines(pass, lines, count);
     stage_end(&pass->pipeline->stages, STAGE_WINDOW);
     for (int lane = LANE_STATS + 1; lane < pass->pipeline->lane_count; lane++)
         if (pass_takes(pass, lane))

@@ -144,7 +144,7 @@ static void take_unended(struct pass *pass, struct frame frame, bool for_good)
 {
     struct line *line = pass->pipeline->reader.lines;
     line->frame = frame;
-    line_judge(pass, line);
+    lines_judge(pass, line, 1);
     if (line->worth == LINE_REJECT && frame.kind == FRAME_LINE && !for_good)
         return;
     if (line->worth == LINE_REJECT && frame.kind == FRAME_LINE)
@@ -182,7 +182,7 @@ static void take_last_events(struct pass *pass, bool at_end, bool for_good)
         return;
     struct line *line = pass->pipeline->reader.lines;
     while ((line->frame = joiner_last(&pass->joiner, &pass->framer, for_good)).kind != FRAME_END) {
-        line_judge(pass, line);
+        lines_judge(pass, line, 1);
         lines_take(pass, line, 1);
     }
 }
@@ -294,8 +294,7 @@ static void take_lines(struct pass *pass)
     do {
         int count = cut_lines(pass, lines, &last);
         stage_end(&pass->pipeline->stages, STAGE_FRAME);
-        for (int i = 0; i < count; i++)
-            line_judge(pass, &lines[i]);
+        lines_judge(pass, lines, count);
         stage_end(&pass->pipeline->stages, STAGE_SCAN);
         if (count)
             lines_take(pass, lines, count);

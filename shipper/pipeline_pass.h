@@ -42,9 +42,9 @@ void pass_begin_joining(const struct pass *pass, struct joiner *joiner);
 
 /* ---- pipeline_lines.c ---- */
 
-/* Scans a line whose frame is set, and says what it is worth. Its time may be that of the record before it,
- * so lines are judged in their order, each once. */
-void line_judge(struct pass *pass, struct line *line);
+/* Scans lines whose frames are set, and says what each is worth. Its time may be that of the record before
+ * it, so lines are judged in their order, each once. */
+void lines_judge(struct pass *pass, struct line *lines, int count);
 
 /*
  * Counts lines that were judged, and gives them to the outputs; they lie end to end. A lane whose output

@@ -21,6 +21,8 @@ static int open_file(const struct position_row *row)
 {
     char path[4096];
     struct stat status;
+    if (row->fd >= 0)
+        return fcntl(row->fd, F_DUPFD_CLOEXEC, 0);
     snprintf(path, sizeof(path), "%.*s", (int)row->path.size, row->path.data);
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &status) < 0 || status.st_dev != row->device || status.st_ino != row->inode)

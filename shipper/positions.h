@@ -20,6 +20,7 @@ struct position_row {
     bool finished; /* read to its end, and no more can come */
     uint64_t device, inode;
     int64_t modified_ns;
+    int fd; /* borrowed: open on the file, which may have been deleted; -1: it is opened by its path */
 };
 
 /* How old the first unread record is by its own time, or else by the file's; 0 when nothing is unread.

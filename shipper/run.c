@@ -236,7 +236,7 @@ void run_table_clear(struct run_table *table)
         free(table->rows[i].texts);
     }
     table->count = 0;
-    table->latest = 0;
+    table->latest = NULL;
     if (table->slots)
         memset(table->slots, 0, ((size_t)table->slot_mask + 1) * sizeof(*table->slots));
 }
@@ -279,6 +279,7 @@ static int make_room(struct run_table *table)
 {
     if (table->count == table->capacity) {
         uint32_t capacity = table->capacity ? table->capacity * 2 : ROWS_MIN;
+        table->latest = NULL; /* rows may move */
         struct run *rows = reallocarray(table->rows, capacity, sizeof(*rows));
         if (!rows)
             return -ERR_INT_002;
@@ -338,8 +339,8 @@ static int find_run(struct run_table *table, const struct event *event, struct s
 {
     char memory[COLUMN_TEXT_BYTES_MAX];
     struct slice id = column_text(&event->value[EVENT_RUN_ID], !event->bad_utf8, memory);
-    if (table->count && hash_text_equal(table->rows[table->latest].id, id)) {
-        *ret_run = &table->rows[table->latest];
+    if (table->latest && slice_equal(table->latest->id, id)) {
+        *ret_run = table->latest;
         return 0;
     }
     uint64_t hash = hash_text(table->seed, id);
@@ -350,8 +351,7 @@ static int find_run(struct run_table *table, const struct event *event, struct s
             return r;
         slot = table->count;
     }
-    table->latest = slot - 1;
-    *ret_run = &table->rows[slot - 1];
+    *ret_run = table->latest = &table->rows[slot - 1];
     return 0;
 }
 

@@ -17,6 +17,7 @@
 #define SHIPPER_RUN_H
 
 #include "batch.h"
+#include "hash.h"
 
 /* How a run ended; of several marks the later in this list stands, but `closed` only while no higher seq was
  * seen. */
@@ -59,7 +60,8 @@ uint64_t run_sum(uint64_t value, uint64_t more);
 
 struct run {
     uint64_t hash;
-    struct slice id, parent_id, service; /* in `texts` */
+    struct slice id, parent_id,
+        service; /* in `texts`, with HASH_PADDING bytes behind them; the id is not empty */
     char *texts;
     int64_t pid;
     struct run_audit audit;
@@ -70,7 +72,7 @@ struct run_table {
     uint32_t count, capacity;
     uint32_t *slots; /* index + 1 of a row, 0 when free */
     uint32_t slot_mask;
-    uint32_t latest; /* index of the run seen last: most records follow one of their own run */
+    struct run *latest; /* the run seen last: most records follow one of their own run; NULL */
     uint64_t seed;
 };
 
@@ -83,5 +85,24 @@ void run_table_clear(struct run_table *table);
  * here. 0, or -ERR_INT_002 and nothing changed.
  */
 int run_table_add(struct run_table *table, const struct event *event, struct slice service);
+
+/* The same for a record that follows the latest one of its run and is no mark. False: it is none such, and
+ * nothing changed. */
+static inline bool run_table_follow(struct run_table *table, const struct event *event)
+{
+    struct run *run = table->latest;
+    const struct value *id = &event->value[EVENT_RUN_ID];
+    if (!run || event->is_mark || event->seq - 1 != run->audit.last_seq || event->seq > INT64_MAX ||
+        value_nature(id) != (VALUE_NATURE_STRING | run->id.size) || !hash_text_equal(id->data, run->id))
+        return false;
+    struct run_audit *audit = &run->audit;
+    audit->last_seq = event->seq;
+    audit->records++;
+    if (event->time_ns < audit->first_seen_ns)
+        audit->first_seen_ns = event->time_ns;
+    if (event->time_ns > audit->last_seen_ns)
+        audit->last_seen_ns = event->time_ns;
+    return true;
+}
 
 #endif

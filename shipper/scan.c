@@ -239,7 +239,7 @@ int scan_line(struct scanner *scanner, struct slice line, struct event *ret_even
     if (scanner->plain || line.size > LINE_MAP_BYTES_MAX)
         return scan_mapped_line(scanner, NULL, line, true, ret_event);
     line_map_make(&map, line, scanner->way->map);
-    return scan_mapped_line(scanner, &map, line, line_map_is_odd(&map), ret_event);
+    return scan_mapped_line(scanner, &map, line, map.is_odd, ret_event);
 }
 
 static int add_format(struct scanner *scanner, const struct scan_format *format)

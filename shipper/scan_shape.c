@@ -46,7 +46,7 @@ static struct scan_shape_node make_node(struct slice literal, enum scan_slot slo
         .bits = (uint32_t)((UINT64_C(1) << literal.size) - 1),
         .size = (uint8_t)literal.size,
         .slot = (uint8_t)slot,
-        .key = (int8_t)key,
+        .key = (uint8_t)key,
     };
     memcpy(node.literal, literal.data, literal.size);
     return node;

@@ -32,7 +32,7 @@ struct scan_shape_node {
     uint32_t keys;                  /* at the end of a line: bit 1 << key for each value on the way here */
     uint8_t size;                   /* of the literal */
     uint8_t slot;                   /* enum scan_slot: what follows the literal */
-    int8_t key;                     /* enum event_key that the value is, or EVENT_NO_KEY */
+    uint8_t key;                    /* enum event_key that the value is, or EVENT_NO_KEY */
     struct scan_shape_node *next;   /* the first of what may follow the value, or NULL */
     struct scan_shape_node *beside; /* another literal that may stand in this place, or NULL */
 };

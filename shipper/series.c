@@ -5,7 +5,7 @@
 
 #include <assert.h>
 
-enum { SLOTS_MIN = 256, COLLAPSE_STEPS = 4 };
+enum { SLOTS_MIN = 256, COLLAPSE_STEPS = 4, SIGN_WORD = sizeof(uint64_t), SIGN_BYTES_MAX = 2 * SIGN_WORD };
 
 /* In the order in which they are given up. */
 static const enum series_text collapse_order[COLLAPSE_STEPS] = {SERIES_ENDPOINT, SERIES_LOGGER, SERIES_CODE,
@@ -22,12 +22,13 @@ static uint64_t key_hash(const struct series_table *table, const struct series_k
     return hash;
 }
 
-static inline bool key_is(const struct series *series, uint64_t outline, const struct series_key *key)
+static bool key_is(const struct series_key *a, const struct series_key *b)
 {
-    if (series->outline != outline)
+    if (a->level != b->level)
         return false;
     for (int i = 0; i < SERIES_TEXT_COUNT; i++)
-        if (key->text[i].size && !hash_text_equal(series->key.text[i], key->text[i]))
+        if (a->text[i].size != b->text[i].size ||
+            (a->text[i].size && !hash_text_equal(a->text[i].data, b->text[i])))
             return false;
     return true;
 }
@@ -64,13 +65,12 @@ void series_table_release(struct series_table *table)
 /* The slot of the key, or the free one where it would go. */
 static uint32_t *find_slot(const struct series_table *table, uint64_t hash, const struct series_key *key)
 {
-    uint64_t outline = series_outline(key);
     for (uint32_t at = (uint32_t)(hash >> 32) & table->slot_mask;; at = (at + 1) & table->slot_mask) {
         uint32_t *slot = &table->slots[at];
         if (*slot == 0)
             return slot;
         const struct series *series = series_at(table, *slot - 1);
-        if (series->hash == hash && key_is(series, outline, key))
+        if (series->hash == hash && key_is(&series->key, key))
             return slot;
     }
 }
@@ -114,10 +114,10 @@ static int make_room(struct series_table *table)
 /* A copy of the key in one piece of memory, which the caller frees. */
 static char *copy_key(const struct series_key *key, struct series_key *ret_copy)
 {
-    size_t size = 1; /* malloc(0) may be NULL */
+    size_t size = SIGN_WORD; /* read behind a short text */
     for (int i = 0; i < SERIES_TEXT_COUNT; i++)
         size += key->text[i].size;
-    char *texts = malloc(size);
+    char *texts = calloc(1, size);
     if (!texts)
         return NULL;
     char *out = texts;
@@ -131,15 +131,31 @@ static char *copy_key(const struct series_key *key, struct series_key *ret_copy)
     return texts;
 }
 
+/* The text lies in memory of copy_key(). */
+static struct series_sign sign_of(struct slice text)
+{
+    struct series_sign sign = {
+        .last_at = (uint8_t)(text.size > SIGN_WORD ? text.size - SIGN_WORD : 0),
+        .spare_bits = (uint8_t)(text.size < SIGN_WORD ? 8 * (SIGN_WORD - text.size) : 0),
+    };
+    sign.first = hash_load64(text.data);
+    sign.last = hash_load64(text.data + sign.last_at);
+    return sign;
+}
+
 static int add(struct series_table *table, uint64_t hash, const struct series_key *key, int64_t id)
 {
     if (make_room(table) < 0)
         return -ERR_INT_002;
-    struct series series = {
-        .hash = hash, .outline = series_outline(key), .id = id, .last_start = SERIES_NO_WINDOW};
+    struct series series = {.index = table->count, .hash = hash, .id = id};
     series.texts = copy_key(key, &series.key);
     if (!series.texts)
         return -ERR_INT_002;
+    for (int i = 0; i < SERIES_TEXT_COUNT; i++)
+        if (series.key.text[i].size) {
+            series.sign[i] = sign_of(series.key.text[i]);
+            series.is_long |= series.key.text[i].size > SIGN_BYTES_MAX;
+        }
     *series_at(table, table->count++) = series;
     uint32_t *slot = find_slot(table, hash, key);
     assert(*slot == 0);
@@ -156,7 +172,7 @@ void series_table_forget_ids(struct series_table *table)
 void series_table_forget_cells(struct series_table *table)
 {
     for (uint32_t i = 0; i < table->count; i++)
-        series_at(table, i)->last_start = SERIES_NO_WINDOW;
+        series_at(table, i)->window.size_ns = 0;
 }
 
 int series_table_learn(struct series_table *table, int64_t id, const struct series_key *key)
@@ -182,46 +198,43 @@ static void collapse(const struct series_table *table, struct series_key *key)
     }
 }
 
-static int take_by_hash(struct series_table *table, const struct series_key *key, uint32_t *ret_index)
+static int take_or_collapse(struct series_table *table, const struct series_key *key, uint32_t *ret_slot)
 {
     uint64_t hash = key_hash(table, key);
-    uint32_t slot = *find_slot(table, hash, key);
-    if (slot == 0) {
-        struct series_key collapsed = *key;
-        if (table->count >= table->series_max)
-            collapse(table, &collapsed);
+    *ret_slot = *find_slot(table, hash, key);
+    if (*ret_slot)
+        return 0;
+    struct series_key collapsed = *key;
+    if (table->count >= table->series_max) {
+        collapse(table, &collapsed);
         hash = key_hash(table, &collapsed);
-        slot = *find_slot(table, hash, &collapsed);
-        if (slot == 0) {
-            int r = add(table, hash, &collapsed, 0);
-            if (r < 0)
-                return r;
-            slot = table->count;
-        }
+        *ret_slot = *find_slot(table, hash, &collapsed);
     }
-    *ret_index = slot - 1;
+    if (*ret_slot)
+        return 0;
+    int r = add(table, hash, &collapsed, 0);
+    *ret_slot = table->count;
+    return r;
+}
+
+int series_table_take(struct series_table *table, const struct series_key *key, struct series **ret_series)
+{
+    uint32_t slot;
+    int r = take_or_collapse(table, key, &slot);
+    if (r < 0)
+        return r;
+    *ret_series = series_at(table, slot - 1);
     return 0;
 }
 
-/* By the end of each text, where texts that begin alike differ. No hash: it only says where to look first. */
-static inline uint32_t recall_place(uint64_t outline, const struct series_key *key)
+bool series_long_texts_are(const struct series *series, const struct event *event,
+                           const struct value *service)
 {
-    uint64_t mixed = outline * HASH_FACTOR_SIZE;
-    for (int i = 0; i < SERIES_TEXT_COUNT; i++)
-        if (key->text[i].size)
-            mixed = (mixed ^ hash_load_last(key->text[i])) * HASH_FACTOR_WORD;
-    return (uint32_t)(mixed >> (64 - SERIES_RECALL_BITS));
-}
-
-int series_table_take(struct series_table *table, const struct series_key *key, uint32_t *ret_index)
-{
-    uint64_t outline = series_outline(key);
-    uint32_t *seen = &table->recall[recall_place(outline, key)];
-    if (*seen && key_is(series_at(table, *seen - 1), outline, key)) {
-        *ret_index = *seen - 1;
-        return 0;
+    for (int i = 0; i < SERIES_TEXT_COUNT; i++) {
+        struct slice text = series->key.text[i];
+        if (text.size > SIGN_BYTES_MAX &&
+            memcmp(series_text_of(event, service, i)->data, text.data, text.size) != 0)
+            return false;
     }
-    int r = take_by_hash(table, key, ret_index);
-    *seen = r == 0 ? *ret_index + 1 : 0;
-    return r;
+    return true;
 }

@@ -228,23 +228,23 @@ static const struct rule {
  * plain one and a compressed one, for compressing makes a new file. */
 static bool same_inode(const struct source_evidence *known, const struct source_facts *facts)
 {
-    bool born_apart = known->birth_ns && facts->birth_ns && known->birth_ns != facts->birth_ns &&
-                      known->device == facts->device;
+    bool born_apart = known->birth_ns && facts->birth_ns && known->birth_ns != facts->birth_ns;
     return known->inode == facts->inode && known->compressed == facts->compressed && !born_apart;
 }
 
 /* An empty head agrees only with the inode it was seen at: the source had no bytes by which to know it
- * elsewhere. */
-static bool head_agrees(const struct source_evidence *known, const struct source_facts *facts)
+ * elsewhere. `last` is the hash of the file's head that was taken last: of thousands of candidates most have
+ * the same size of it. */
+static bool head_agrees(const struct source_evidence *known, const struct source_facts *facts,
+                        struct source_hash *last)
 {
-    struct source_hash head;
-
     if (known->head.size == 0)
         return same_inode(known, facts);
     if (known->head.size > facts->head.size)
         return false;
-    source_hash_bytes(&head, facts->head.data, known->head.size);
-    return source_hash_equal(&head, &known->head);
+    if (last->size != known->head.size)
+        source_hash_bytes(last, facts->head.data, known->head.size);
+    return source_hash_equal(last, &known->head);
 }
 
 static unsigned marker_signs(const struct source_evidence *known, const struct source_facts *facts)
@@ -268,13 +268,14 @@ static bool untouched(const struct source_evidence *known, const struct source_f
            known->modified_ns == facts->modified_ns;
 }
 
-static unsigned signs_of(const struct source_evidence *known, bool present, const struct source_facts *facts)
+static unsigned signs_of(const struct source_evidence *known, bool present, const struct source_facts *facts,
+                         struct source_hash *last)
 {
     unsigned signs = 0;
 
     if (same_inode(known, facts))
         signs |= SIGN_INODE;
-    if (!head_agrees(known, facts))
+    if (!head_agrees(known, facts, last))
         return signs;
     signs |= SIGN_HEAD;
     if (present)
@@ -290,15 +291,22 @@ static unsigned signs_of(const struct source_evidence *known, bool present, cons
     return signs;
 }
 
-enum source_verdict source_compare(const struct source_evidence *known, bool present,
-                                   const struct source_facts *facts)
+static enum source_verdict compare(const struct source_evidence *known, bool present,
+                                   const struct source_facts *facts, struct source_hash *last)
 {
-    unsigned signs = signs_of(known, present, facts);
+    unsigned signs = signs_of(known, present, facts, last);
 
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
         if ((signs & rules[i].wanted) == rules[i].wanted && !(signs & rules[i].unwanted))
             return rules[i].verdict;
     return SOURCE_OTHER;
+}
+
+enum source_verdict source_compare(const struct source_evidence *known, bool present,
+                                   const struct source_facts *facts)
+{
+    struct source_hash last = {0};
+    return compare(known, present, facts, &last);
 }
 
 static bool is_better(const struct source_candidate *a, const struct source_candidate *b)
@@ -312,10 +320,11 @@ enum source_verdict source_decide(const struct source_candidate *candidates, int
                                   const struct source_facts *facts, int *ret_index)
 {
     enum source_verdict best = SOURCE_OTHER;
+    struct source_hash last = {0};
     int index = -1;
 
     for (int i = 0; i < count; i++) {
-        enum source_verdict verdict = source_compare(candidates[i].evidence, candidates[i].present, facts);
+        enum source_verdict verdict = compare(candidates[i].evidence, candidates[i].present, facts, &last);
         if (verdict == SOURCE_OTHER || verdict < best)
             continue;
         if (verdict == best && !is_better(&candidates[i], &candidates[index]))

@@ -234,17 +234,33 @@ struct source *tail_next(struct tail *tail, const struct source *after)
     return index < tail->source_count ? &tail->sources[index]->source : NULL;
 }
 
+/* Older brothers that a lane has read stay read until the next look, so that of a thousand generations each
+ * is asked once. */
+static bool is_known_free(const struct tail *tail, const struct tracked *tracked, int lane)
+{
+    return tracked->free_at == tail->look && tracked->free_lanes >> lane & 1;
+}
+
+static void note_free(const struct tail *tail, struct tracked *tracked, int lane)
+{
+    if (tracked->free_at != tail->look)
+        tracked->free_lanes = 0;
+    tracked->free_at = tail->look;
+    tracked->free_lanes |= 1u << lane;
+}
+
 bool source_is_blocked(const struct tail *tail, const struct source *source, int lane)
 {
-    const struct tracked *tracked = tracked_of(source);
+    struct tracked *tracked = tracked_of(source);
 
-    for (size_t i = tracked->index; i-- > 0;) {
-        const struct tracked *older = tail->sources[i];
+    for (size_t i = tracked->index; i > 0 && !is_known_free(tail, tail->sources[i], lane); i--) {
+        const struct tracked *older = tail->sources[i - 1];
         if (older->input != tracked->input || strcmp(older->family, tracked->family) != 0)
-            return false;
+            break;
         if (source_unread_bytes(&older->source, lane) > 0)
             return true;
     }
+    note_free(tail, tracked, lane);
     return false;
 }
 

@@ -4,18 +4,29 @@
 
 #include <stdlib.h>
 
+/* Each scan meets them in the same order, so the search goes on behind the one that was found last. */
+static struct copy *find_copy(struct tail *tail, const struct found_file *found)
+{
+    for (int i = 0, at = tail->copy_next; i < tail->copy_count; i++, at++) {
+        at = at < tail->copy_count ? at : 0;
+        if (tail->copies[at].inode != found->inode || tail->copies[at].device != found->device)
+            continue;
+        tail->copy_next = at + 1;
+        return &tail->copies[at];
+    }
+    return NULL;
+}
+
 bool copy_is_known(struct tail *tail, const struct found_file *found)
 {
-    for (int i = 0; i < tail->copy_count; i++) {
-        struct copy *copy = &tail->copies[i];
-        if (copy->inode != found->inode || copy->device != found->device)
-            continue;
-        if (copy->size == found->size && copy->modified_ns == found->modified_ns &&
-            tail_has(tail, &tail->known.items[copy->known]))
-            return true;
-        *copy = tail->copies[--tail->copy_count];
+    struct copy *copy = find_copy(tail, found);
+
+    if (!copy)
         return false;
-    }
+    if (copy->size == found->size && copy->modified_ns == found->modified_ns &&
+        tail_has(tail, &tail->known.items[copy->known]))
+        return true;
+    *copy = tail->copies[--tail->copy_count];
     return false;
 }
 
@@ -42,6 +53,56 @@ void copy_remember(struct tail *tail, const struct newcomer *n, int known)
     copy_remember_file(tail, found->device, found->inode, found->size, found->modified_ns, known);
 }
 
+static const char *name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static bool has_live_name(const char *path, const struct found_file *found)
+{
+    char live_name[FAMILY_NAME_MAX];
+
+    generation_of(slice_of(name_of(path)), live_name);
+    return strcmp(live_name, name_of(found->family)) == 0;
+}
+
+/* The same, without taking the name apart again. */
+static bool is_namesake(const struct tracked *tracked, const struct found_file *found)
+{
+    return strcmp(name_of(tracked->family), name_of(found->family)) == 0;
+}
+
+/* How long the file is now that a source present has, if it holds the source's bytes as they were read; 0
+ * when it does not. A source that was dropped is present only while its file stays as it is. */
+static uint64_t whole_size(const struct known *known)
+{
+    struct tracked *tracked = known->source ? tracked_of(known->source) : NULL;
+    const struct source_evidence *evidence = known_evidence(known);
+    struct stat st;
+
+    if (!tracked)
+        return evidence->size;
+    int fd = tracked->rewritten || tracked->file.lost ? -1 : file_fd(&tracked->file);
+    if (fd < 0 || fstat(fd, &st) < 0 || (uint64_t)st.st_size < evidence->size ||
+        !source_bytes_stand(&tracked->source, fd))
+        return 0;
+    return (uint64_t)st.st_size;
+}
+
+bool copy_is_another(const struct tail *tail, const struct newcomer *n)
+{
+    const struct known *known = &tail->known.items[n->known];
+    const struct source_facts *facts = &n->probe->facts;
+
+    if (facts->compressed || known_evidence(known)->compressed)
+        return false;
+    if (facts->size < SOURCE_START_BYTES)
+        return !has_live_name(known_path(known), n->found);
+    uint64_t size = whole_size(known);
+    return size > 0 && facts->size > size;
+}
+
 int copy_plain_sibling(const struct tail *tail, const struct newcomer *n)
 {
     for (int i = 0; i < n->candidate_count; i++) {
@@ -62,15 +123,6 @@ bool copy_is_being_made(const struct tail *tail, const struct newcomer *n)
             return true;
     }
     return false;
-}
-
-static bool has_live_name(const char *path, const struct found_file *found)
-{
-    char live_name[FAMILY_NAME_MAX];
-    const char *name = strrchr(path, '/'), *family = strrchr(found->family, '/');
-
-    generation_of(slice_of(name ? name + 1 : path), live_name);
-    return strcmp(live_name, family ? family + 1 : found->family) == 0;
 }
 
 /* Whether the file begins as the source does; by the first few bytes where it is shorter than the source's
@@ -160,7 +212,7 @@ int copy_original(const struct tail *tail, const struct newcomer *n)
         const struct known *known = &tail->known.items[n->candidates[i]];
         struct tracked *tracked = known->source ? tracked_of(known->source) : NULL;
         if (!tracked || tracked->rewritten || tracked->file.lost || tracked->file.inode == n->found->inode ||
-            known_evidence(known)->compressed || !has_live_name(known_path(known), n->found))
+            known_evidence(known)->compressed || !is_namesake(tracked, n->found))
             continue;
         int fd = file_fd(&tracked->file);
         if (fd >= 0 && is_copy_of(n, fd, known_evidence(known)->size))
@@ -180,7 +232,7 @@ int copy_met_first(const struct tail *tail, const struct newcomer *n)
         struct tracked *tracked = known->source ? tracked_of(known->source) : NULL;
         if (!tracked || !tracked->source.is_new || tracked->rewritten ||
             tracked->file.inode == n->found->inode || known_evidence(known)->offset > 0 ||
-            known_evidence(known)->compressed || !has_live_name(known_path(known), n->found))
+            known_evidence(known)->compressed || !is_namesake(tracked, n->found))
             continue;
         int fd = file_fd(&tracked->file);
         if (fd >= 0 && ends_within(fd, known_evidence(known)->size, n->probe->fd, n->probe->facts.size))

@@ -11,7 +11,11 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-enum { POOL_OPEN_MIN = 16, POOL_OPEN_MAX = 1024 };
+enum {
+    POOL_OPEN_MIN = 4,
+    POOL_OPEN_MAX = 1024,
+    OTHERS_OPEN = 20, /* what shipper has open besides: database, lock, sockets, the file being looked at */
+};
 
 enum file_state file_step(enum file_state state, const struct file_sight *sight)
 {
@@ -33,6 +37,8 @@ int file_pool_default_max(void)
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
         return POOL_OPEN_MAX;
     rlim_t half = limit.rlim_cur / 2;
+    if (half < OTHERS_OPEN)
+        half = limit.rlim_cur > OTHERS_OPEN ? limit.rlim_cur - OTHERS_OPEN : 0;
     return half < POOL_OPEN_MIN ? POOL_OPEN_MIN : half > POOL_OPEN_MAX ? POOL_OPEN_MAX : (int)half;
 }
 
@@ -233,12 +239,21 @@ static bool hash_unzipped(struct probe *probe, uint64_t offset, uint32_t size, s
     return true;
 }
 
+/* Files that begin alike were often read up to the same place, so the last answer is kept. */
 static bool probe_hash_before(void *context, uint64_t offset, uint32_t size, struct source_hash *ret_hash)
 {
     struct probe *probe = context;
+    struct source_hash hash;
 
-    return size <= offset && (probe->unzip ? hash_unzipped(probe, offset, size, ret_hash)
-                                           : hash_plain(probe->fd, offset, size, ret_hash));
+    if (size == 0 || probe->hashed.size != size || probe->hashed_offset != offset) {
+        if (size > offset || !(probe->unzip ? hash_unzipped(probe, offset, size, &hash)
+                                            : hash_plain(probe->fd, offset, size, &hash)))
+            return false;
+        probe->hashed = hash;
+        probe->hashed_offset = offset;
+    }
+    *ret_hash = probe->hashed;
+    return true;
 }
 
 static int64_t time_ns(struct statx_timestamp t)

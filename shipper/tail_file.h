@@ -108,6 +108,8 @@ struct probe {
     struct unzip *unzip; /* of a compressed one */
     struct source_facts facts;
     bool is_cut; /* compressed, and ends inside a member */
+    uint64_t hashed_offset;
+    struct source_hash hashed; /* the bytes before hashed_offset; size 0: none were hashed yet */
     char head[SOURCE_HEAD_BYTES_MAX];
 };
 

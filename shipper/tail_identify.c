@@ -15,6 +15,11 @@
 
 enum pass { PASS_SAME_INODE, PASS_MOVED, PASS_REST, PASS_COUNT };
 
+static bool is_same(const struct newcomer *n)
+{
+    return n->verdict == SOURCE_SAME || n->verdict == SOURCE_REMEMBERED;
+}
+
 static int decide(const struct tail *tail, struct newcomer *n)
 {
     int count = known_candidates(&tail->known, &n->probe->facts, &n->candidates), best = -1;
@@ -32,6 +37,8 @@ static int decide(const struct tail *tail, struct newcomer *n)
     }
     n->verdict = source_decide(candidates, count, &n->probe->facts, &best);
     n->known = best >= 0 ? n->candidates[best] : -1;
+    if (is_same(n) && tail_has(tail, &tail->known.items[n->known]) && copy_is_another(tail, n))
+        n->verdict = SOURCE_OTHER;
     return 0;
 }
 
@@ -78,7 +85,7 @@ static void note_rewritten(struct tail *tail, uint64_t inode)
 static int settle(struct tail *tail, struct newcomer *n, enum pass pass)
 {
     const struct known *known = n->verdict == SOURCE_OTHER ? NULL : &tail->known.items[n->known];
-    bool same = n->verdict == SOURCE_SAME || n->verdict == SOURCE_REMEMBERED;
+    bool same = is_same(n);
 
     if (n->verdict == SOURCE_REWRITTEN && pass == PASS_SAME_INODE)
         note_rewritten(tail, n->found->inode);

@@ -35,6 +35,8 @@ struct tracked {
     int watch_id;        /* of its own file, where that is watched by itself; else -1 */
     int64_t held_at_ns;  /* in the tail's own time: when it was first seen deleted; 0: it is not */
     uint64_t checked_at; /* number of the look that last saw what the file system says */
+    uint64_t free_at;    /* number of the look since which all older brothers are read ... */
+    uint32_t free_lanes; /* ... by these lanes */
     bool seen;           /* by the last scan */
     bool dropped;        /* only waits for the next scan to be freed */
     bool rewritten; /* by the last scan: the file holds other bytes, or fewer; to be settled in this scan */
@@ -80,6 +82,7 @@ struct tail {
 
     struct copy *copies;
     int copy_count, copy_capacity;
+    int copy_next; /* where the search for one begins */
 
     int rewritten[TAIL_REWRITTEN_MAX]; /* indexes of known sources in whose files this scan found other bytes
                                         */

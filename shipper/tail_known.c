@@ -11,6 +11,7 @@ void known_release(struct known_set *set)
     free(set->items);
     free(set->by_inode);
     free(set->by_head);
+    free(set->by_start);
     *set = (struct known_set){0};
 }
 
@@ -42,7 +43,62 @@ static int *head_bucket(const struct known_set *set, const struct source_hash *h
     return &set->by_head[bits & (uint32_t)(set->bucket_count - 1)];
 }
 
-/* Puts an item into both chains, by the evidence it has now. A source without head is found by its inode
+/*
+ * A file that turned up may have a head of any size that a source has, up to a thousand of them, and to hash
+ * it in all of these is dear. So there is an index by what costs one hash: the start, with the head's size.
+ */
+static uint64_t start_key(const struct source_hash *start, uint32_t head_size)
+{
+    uint64_t bits;
+
+    memcpy(&bits, start->hash, sizeof(bits));
+    bits = (bits ^ head_size) * UINT64_C(0x9e3779b97f4a7c15);
+    return bits ? bits : 1;
+}
+
+static int *start_bucket(const struct known_set *set, uint64_t key)
+{
+    return &set->by_start[(key >> 32) & (uint64_t)(set->bucket_count - 1)];
+}
+
+static void index_start(struct known_set *set, int index)
+{
+    struct known *known = &set->items[index];
+    const struct source_evidence *evidence = known_evidence(known);
+
+    known->indexed_start = 0;
+    if (evidence->head.size < SOURCE_START_BYTES)
+        return;
+    known->indexed_start = start_key(&evidence->start, evidence->head.size);
+    int *bucket = start_bucket(set, known->indexed_start);
+    known->next_by_start = *bucket;
+    *bucket = index;
+}
+
+static void unindex_start(struct known_set *set, int index)
+{
+    struct known *known = &set->items[index];
+
+    if (!known->indexed_start)
+        return;
+    int *link = start_bucket(set, known->indexed_start);
+    while (*link != index)
+        link = &set->items[*link].next_by_start;
+    *link = known->next_by_start;
+}
+
+/* Whether some source has a head of that size which begins with that start. */
+static bool has_start(const struct known_set *set, const struct source_hash *start, uint32_t head_size)
+{
+    uint64_t key = start_key(start, head_size);
+    int index = *start_bucket(set, key);
+
+    while (index >= 0 && set->items[index].indexed_start != key)
+        index = set->items[index].next_by_start;
+    return index >= 0;
+}
+
+/* Puts an item into all chains, by the evidence it has now. A source without head is found by its inode
  * only. */
 static void index_item(struct known_set *set, int index)
 {
@@ -60,6 +116,7 @@ static void index_item(struct known_set *set, int index)
     known->next_by_head = *bucket;
     *bucket = index;
     set->head_sizes[known->indexed_head.size]++;
+    index_start(set, index);
 }
 
 static void unindex_item(struct known_set *set, int index)
@@ -77,6 +134,7 @@ static void unindex_item(struct known_set *set, int index)
         link = &set->items[*link].next_by_head;
     *link = known->next_by_head;
     set->head_sizes[known->indexed_head.size]--;
+    unindex_start(set, index);
 }
 
 void known_reindex(struct known_set *set, int index)
@@ -95,15 +153,19 @@ static int grow_buckets(struct known_set *set)
     int count = set->bucket_count ? 2 * set->bucket_count : BUCKETS_MIN;
     _cleanup_free_ int *by_inode = malloc((size_t)count * sizeof(int));
     _cleanup_free_ int *by_head = malloc((size_t)count * sizeof(int));
+    _cleanup_free_ int *by_start = malloc((size_t)count * sizeof(int));
 
-    if (!by_inode || !by_head)
+    if (!by_inode || !by_head || !by_start)
         return -1;
     memset(by_inode, -1, (size_t)count * sizeof(int));
     memset(by_head, -1, (size_t)count * sizeof(int));
+    memset(by_start, -1, (size_t)count * sizeof(int));
     free(set->by_inode);
     free(set->by_head);
+    free(set->by_start);
     set->by_inode = take_pointer(by_inode);
     set->by_head = take_pointer(by_head);
+    set->by_start = take_pointer(by_start);
     set->bucket_count = count;
     memset(set->head_sizes, 0, sizeof(set->head_sizes));
     for (int i = 0; i < set->count; i++)
@@ -271,13 +333,17 @@ static int add_by_head(const struct known_set *set, const struct source_facts *f
 int known_candidates(const struct known_set *set, const struct source_facts *facts, int **ret_indexes)
 {
     struct index_list list = {0};
+    struct source_hash start = {0};
     int error = 0;
+
+    if (facts->head.size >= SOURCE_START_BYTES)
+        source_hash_bytes(&start, facts->head.data, SOURCE_START_BYTES);
 
     for (int i = known_first_by_inode(set, facts->inode); i >= 0 && error == 0;
          i = known_next_by_inode(set, i))
         error = add_index(&list, i);
     for (uint32_t size = 1; size <= facts->head.size && set->count > 0 && error == 0; size++)
-        if (set->head_sizes[size] > 0)
+        if (set->head_sizes[size] > 0 && (size < SOURCE_START_BYTES || has_start(set, &start, size)))
             error = add_by_head(set, facts, size, &list);
     if (error < 0) {
         free(list.items);

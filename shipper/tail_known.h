@@ -16,17 +16,18 @@ struct known {
     bool retired;          /* read and dropped: its file is passed over while it stays as it is */
     bool elsewhere;        /* no input finds its path, so nothing can be said of it */
     /* the chains of the indexes */
-    int next_by_inode, next_by_head;
+    int next_by_inode, next_by_head, next_by_start;
     uint64_t indexed_inode;
+    uint64_t indexed_start; /* key of the start and the head's size; 0: the head is shorter than a start */
     struct source_hash indexed_head;
 };
 
 struct known_set {
     struct known *items;
     int count, capacity;
-    int first_free;          /* index + 1 of one that was forgotten, chained by next_by_inode; 0: none */
-    int *by_inode, *by_head; /* bucket -> first item, or -1 */
-    int bucket_count;        /* a power of two */
+    int first_free; /* index + 1 of one that was forgotten, chained by next_by_inode; 0: none */
+    int *by_inode, *by_head, *by_start;        /* bucket -> first item, or -1 */
+    int bucket_count;                          /* a power of two */
     int head_sizes[SOURCE_HEAD_BYTES_MAX + 1]; /* how many heads of each size there are */
 };
 

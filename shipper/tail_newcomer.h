@@ -33,6 +33,10 @@ void copy_remember(struct tail *tail, const struct newcomer *n, int known);
 void copy_remember_file(struct tail *tail, uint64_t device, uint64_t inode, uint64_t size,
                         int64_t modified_ns, int known);
 
+/* The file agrees with the source n->known, whose own file is at hand, and is no copy of it all the same: it
+ * has more than that one, or so little that another log may have begun with the same words by chance. */
+bool copy_is_another(const struct tail *tail, const struct newcomer *n);
+
 /* app.log.1.gz beside app.log.1, with the same head: gzip (or zstd) is at work, or has kept its input. Read
  * once, from the plain one: its source, or -1. */
 int copy_plain_sibling(const struct tail *tail, const struct newcomer *n);

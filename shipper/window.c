@@ -3,7 +3,7 @@
 #include "hash.h"
 #include "liblog/base/cleanup.h"
 
-enum { SLOTS_MIN = 256, CELLS_MIN = 128 };
+enum { SLOTS_MIN = 256, CELLS_MIN = 128, NS_PER_S = 1000000000 };
 
 const int window_resolution_s[WINDOW_RESOLUTIONS] = {WINDOW_10S, WINDOW_MINUTE, WINDOW_HOUR, WINDOW_DAY};
 
@@ -84,17 +84,30 @@ int64_t window_start(int64_t time_s, int64_t resolution_s)
     return time_s - (into < 0 ? into + resolution_s : into);
 }
 
-int window_table_move(struct window_table *table, struct series *row, uint32_t index, int64_t start)
+/* The window of ten seconds that the time lies in. */
+static int64_t window_of_ns(int64_t time_ns)
 {
-    uint32_t slot = *find_slot(table, start, index);
+    int64_t into = time_ns % NS_PER_S;
+    return window_start(time_ns / NS_PER_S - (into < 0), WINDOW_10S);
+}
+
+int window_table_move(struct window_table *table, struct series *series, int64_t time_ns)
+{
+    int64_t start = window_of_ns(time_ns), begin_ns;
+    uint32_t slot = *find_slot(table, start, series->index);
     if (slot == 0) {
-        int r = add(table, start, index);
+        int r = add(table, start, series->index);
         if (r < 0)
             return r;
         slot = table->count;
     }
-    row->last_start = start;
-    row->last_cell = slot - 1;
+    /* Before the year 1678 a window may begin where nanoseconds do not reach. */
+    bool begins = !__builtin_mul_overflow(start, NS_PER_S, &begin_ns);
+    series->window = (struct series_window){
+        .begin_ns = begins ? begin_ns : 0,
+        .size_ns = begins ? WINDOW_10S * (uint64_t)NS_PER_S : 0,
+        .cell = slot - 1,
+    };
     return 0;
 }
 

@@ -32,28 +32,19 @@ void window_table_release(struct window_table *table);
 /* Empties the table. The series must have forgotten their cells in it (series_table_forget_cells). */
 void window_table_clear(struct window_table *table);
 
-/* The window of ten seconds that the time lies in. */
-static inline int64_t window_of_ns(int64_t time_ns)
-{
-    const int64_t window_ns = WINDOW_10S * INT64_C(1000000000);
-    int64_t number = time_ns / window_ns;
-    return (number - (time_ns % window_ns < 0)) * WINDOW_10S;
-}
-
-/* Makes the series count in the cell of the window that begins at `start`, which is made when it is new. 0 or
+/* Makes the series count in the cell of the window that the time lies in, which is made when it is new. 0 or
  * -ERR_INT_002. */
-int window_table_move(struct window_table *table, struct series *row, uint32_t index, int64_t start);
+int window_table_move(struct window_table *table, struct series *series, int64_t time_ns);
 
-/* The cell of a series (of `series`, by index) at a time; made with count 0 when new. 0 or -ERR_INT_002. */
-static inline int window_table_take(struct window_table *table, struct series_table *series, uint32_t index,
-                                    int64_t time_ns, struct window_cell **ret_cell)
+/* The cell of a series at a time; made with count 0 when new. 0 or -ERR_INT_002. */
+static inline int window_table_take(struct window_table *table, struct series *series, int64_t time_ns,
+                                    struct window_cell **ret_cell)
 {
-    struct series *row = series_at(series, index);
-    int64_t start = window_of_ns(time_ns);
-    int r = row->last_start == start ? 0 : window_table_move(table, row, index, start);
+    bool same = (uint64_t)time_ns - (uint64_t)series->window.begin_ns < series->window.size_ns;
+    int r = same ? 0 : window_table_move(table, series, time_ns);
     if (r < 0)
         return r;
-    *ret_cell = &table->cells[row->last_cell];
+    *ret_cell = &table->cells[series->window.cell];
     return 0;
 }
 

@@ -91,10 +91,10 @@ def run_timed(command, stdout, core, cwd=None):
     return Took(time.perf_counter() - begin, usage.ru_utime + usage.ru_stime, words)
 
 
-def shipper_once(binary, file, folder, core):
+def shipper_once(binary, file, folder, core, *flags):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    return run_timed([binary, "run", "--once", "--quiet", "--timings", str(file)], subprocess.DEVNULL, core, folder)
+    return run_timed([binary, "run", "--once", "--quiet", *flags, str(file)], subprocess.DEVNULL, core, folder)
 
 
 def grep_count(file, errors, core):
@@ -122,10 +122,12 @@ def median(took, what):
     return statistics.median(getattr(t, what) for t in took)
 
 
-def stage_medians(took):
-    """Of the lines `stages: read 0.040 s, frame …` of all runs."""
-    each = [dict(re.findall(r"(\w+) ([0-9.]+) s", t.words)) for t in took]
-    return {stage: statistics.median(float(times[stage]) for times in each) for stage in each[0]}
+def tell_stages(runs):
+    """From the lines `stages: read 0.040 s, frame …` of runs of their own, for asking the time takes time, too."""
+    each = [dict(re.findall(r"(\w+) ([0-9.]+) s", t.words)) for t in runs]
+    medians = {stage: statistics.median(float(times[stage]) for times in each) for stage in each[0]}
+    print("  stages: " + ", ".join(f"{stage} {took:.3f} s" for stage, took in medians.items())
+          + f"; peak {median(runs, 'rss_mib'):.1f} MiB", flush=True)
 
 
 def tell_ratio(what, mine, theirs):
@@ -150,8 +152,7 @@ def compare(title, file, ours, peer, peer_name, pairs, size, count):
               f"  {count / 1e6 / seconds:6.2f} M records/s")
     tell_ratio("seconds", mine, theirs)
     tell_ratio("cpu_s", mine, theirs)
-    print("  stages: " + ", ".join(f"{stage} {took:.3f} s" for stage, took in stage_medians(mine).items())
-          + f"; peak {median(mine, 'rss_mib'):.1f} MiB", flush=True)
+    tell_stages([ours("--timings") for _ in range(min(pairs, 3))])
 
 
 def compress(plain):
@@ -162,7 +163,7 @@ def compress(plain):
 
 
 def bench_plain(arguments, plain, state, size, count, errors):
-    compare("plain", plain, lambda: shipper_once(arguments.binary, plain, state, arguments.core),
+    compare("plain", plain, lambda *flags: shipper_once(arguments.binary, plain, state, arguments.core, *flags),
             lambda: grep_count(plain, errors, arguments.core), "grep -c … | cat", arguments.pairs, size, count)
     if counted_errors(state) != errors:
         raise SystemExit(f"shipper counted {counted_errors(state)} errors, {errors} were written")
@@ -171,7 +172,7 @@ def bench_plain(arguments, plain, state, size, count, errors):
 def bench_gzip(arguments, plain, state, size, count, errors):
     packed = compress(plain)
     plain.unlink()
-    compare("gzip", packed, lambda: shipper_once(arguments.binary, packed, state, arguments.core),
+    compare("gzip", packed, lambda *flags: shipper_once(arguments.binary, packed, state, arguments.core, *flags),
             lambda: run_timed(["zcat", str(packed)], subprocess.DEVNULL, arguments.core), "zcat", arguments.pairs, size,
             count)
     if counted_errors(state) != errors:
@@ -188,7 +189,7 @@ def peak_over(arguments, folder, state, size):
     with open(backlog, "wb") as out:
         for _ in range(max(1, size // written)):
             out.write(piece.read_bytes())
-    peak = shipper_once(arguments.binary, backlog, state, arguments.core).rss_mib
+    peak = shipper_once(arguments.binary, backlog, state, arguments.core, "--timings").rss_mib
     backlog.unlink()
     return peak
 
@@ -202,7 +203,7 @@ def bench_memory(arguments, folder, state):
         with open(line, "wb") as out:
             for _ in range(arguments.long_line << 6):
                 out.write(b"x" * (1 << 24))
-        took = shipper_once(arguments.binary, line, state, arguments.core)
+        took = shipper_once(arguments.binary, line, state, arguments.core, "--timings")
         print(f"memory: peak {took.rss_mib:.1f} MiB over one line of {arguments.long_line} GiB", flush=True)
 
 

@@ -1,6 +1,7 @@
 """Hostile or poor surroundings: closed descriptors, few of them, odd zones, names that are no text."""
 
 import os
+import resource
 import subprocess
 
 import pytest
@@ -89,3 +90,20 @@ def test_no_zone_and_no_locale_moves_a_record_into_another_window(shipper, log, 
     shipper.once(log, env={**os.environ, "TZ": "UTC", "LC_ALL": "C"})
 
     assert counts and shipper.database.counts() == counts
+
+
+def test_with_few_descriptors_every_file_is_read_and_followed(shipper):
+    story = Story(92, kinds=())
+    files = [shipper.folder / f"f{i}.log" for i in range(100)]
+    for file in files:
+        file.write_bytes(story.record())
+    limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
+
+    done = run_with(shipper, limit, shipper.folder / "*.log")
+    for file in files:
+        file.rename(f"{file}.1")
+        file.write_bytes(story.record())
+    again = run_with(shipper, limit, shipper.folder / "*.log")
+
+    assert (done.returncode, again.returncode) == (0, 0), done.stderr + again.stderr
+    assert records_of(shipper) == 200

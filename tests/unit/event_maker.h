@@ -1,17 +1,30 @@
-/* Events as the scanner would make them, for tests of what comes behind it. Texts are literals or outlive the
- * event. */
+/* Events as the scanner would make them, for tests of what comes behind it. */
 #ifndef TESTS_EVENT_MAKER_H
 #define TESTS_EVENT_MAKER_H
 
-#include "shipper/event.h"
+#include "shipper/batch.h"
+#include "shipper/scan.h"
 
 #include <string.h>
 
 #define SECOND_NS INT64_C(1000000000)
 
+/* The text as it would lie in a line, with others behind it; it stays until a hundred more were made. */
+static inline const char *text_in_line(const char *text)
+{
+    enum { TEXTS = 100, TEXT_SIZE_MAX = 1024 };
+    static char line[TEXTS][TEXT_SIZE_MAX + SCAN_PADDING];
+    static int next;
+    char *place = line[next++ % TEXTS];
+    assert_true(strlen(text) <= TEXT_SIZE_MAX);
+    memset(place, '0' + next % 10, sizeof(line[0]));
+    memcpy(place, text, strlen(text));
+    return place;
+}
+
 static inline void event_set(struct event *event, enum event_key key, const char *text)
 {
-    event->value[key] = (struct value){.data = text,
+    event->value[key] = (struct value){.data = text_in_line(text),
                                        .size = (uint32_t)strlen(text),
                                        .kind = VALUE_STRING,
                                        .escaped = strchr(text, '\\') != NULL};
@@ -42,6 +55,11 @@ static inline struct event mark_of_run(const char *run_id, uint64_t seq, int64_t
     event.is_mark = true;
     event.is_crash = strcmp(mark, "crash") == 0;
     return event;
+}
+
+static inline int add_event(struct batch *batch, const struct event *event, struct slice service)
+{
+    return batch_add(batch, &event, 1, service);
 }
 
 #endif

@@ -38,9 +38,9 @@ static void records_are_counted_by_series_and_window(void **state)
     for (int64_t second = 0; second < 40; second++) {
         struct event a = event_of(LEVEL_ERROR, 1000 + second, "shop", "Timeout");
         struct event b = event_of(LEVEL_ERROR, 1000 + second, "bank", "Refused");
-        assert_int_equal(batch_add(batch, &a, SLICE("fallback")), 0);
+        assert_int_equal(add_event(batch, &a, SLICE("fallback")), 0);
         if (second % 4 == 0)
-            assert_int_equal(batch_add(batch, &b, SLICE("fallback")), 0);
+            assert_int_equal(add_event(batch, &b, SLICE("fallback")), 0);
     }
     assert_int_equal(batch->now.counted, 50);
     for (int64_t start = 1000; start < 1040; start += 10)
@@ -55,9 +55,9 @@ static void a_record_without_service_gets_that_of_its_input(void **state)
     (void)state;
     struct batch *batch = batch_made(100);
     struct event event = event_of(LEVEL_ERROR, 1000, "", "Timeout");
-    assert_int_equal(batch_add(batch, &event, SLICE("nginx")), 0);
+    assert_int_equal(add_event(batch, &event, SLICE("nginx")), 0);
     event.value[EVENT_SERVICE] = (struct value){.kind = VALUE_ABSENT};
-    assert_int_equal(batch_add(batch, &event, SLICE("nginx")), 0);
+    assert_int_equal(add_event(batch, &event, SLICE("nginx")), 0);
     assert_int_equal(counted(batch, "nginx", "Timeout", 1000), 2);
     batch_free(batch);
 }
@@ -69,7 +69,7 @@ static void marks_are_audited_but_only_crashes_are_counted(void **state)
     struct batch *batch = batch_made(100);
     for (uint64_t i = 0; i < 5; i++) {
         struct event event = mark_of_run("run", i + 1, 1000, marks[i]);
-        assert_int_equal(batch_add(batch, &event, SLICE("")), 0);
+        assert_int_equal(add_event(batch, &event, SLICE("")), 0);
     }
     assert_int_equal(batch->now.counted, 1);
     assert_int_equal(batch->now.runs.rows[0].audit.records, 5);
@@ -82,8 +82,8 @@ static void escaped_and_plain_spelling_are_one_series(void **state)
     struct batch *batch = batch_made(100);
     struct event plain = event_of(LEVEL_ERROR, 1000, "shop", "a/b");
     struct event escaped = event_of(LEVEL_ERROR, 1000, "shop", "a\\/\\u0062");
-    assert_int_equal(batch_add(batch, &plain, SLICE("")), 0);
-    assert_int_equal(batch_add(batch, &escaped, SLICE("")), 0);
+    assert_int_equal(add_event(batch, &plain, SLICE("")), 0);
+    assert_int_equal(add_event(batch, &escaped, SLICE("")), 0);
     assert_int_equal(counted(batch, "shop", "a/b", 1000), 2);
     batch_free(batch);
 }
@@ -170,7 +170,7 @@ static void an_emptied_batch_starts_from_nothing_but_knows_its_series(void **sta
     struct batch *batch = batch_made(100);
     struct event event = event_of(LEVEL_ERROR, 1000, "shop", "Timeout");
     for (int round = 0; round < 3; round++) {
-        assert_int_equal(batch_add(batch, &event, SLICE("")), 0);
+        assert_int_equal(add_event(batch, &event, SLICE("")), 0);
         assert_int_equal(counted(batch, "shop", "Timeout", 1000), 1);
         assert_int_equal(batch->series.count, 1);
         assert_true(batch_rows(batch) > 0);

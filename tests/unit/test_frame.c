@@ -182,6 +182,47 @@ static void a_line_of_four_gigabytes_keeps_its_position(void **state)
     assert_true(frame.offset == (UINT64_C(4096) << 20) + 1);
 }
 
+/* Lines about as long as what is mapped at once, and far longer, with a NUL now and then. */
+static void lines_longer_than_a_map_have_their_exact_positions(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {LINE_MAP_BYTES_USUAL,      40,     LINE_MAP_BYTES_MAX,
+                                   LINE_MAP_BYTES_USUAL + 40, 300000, 1};
+    enum { COUNT = sizeof(sizes) / sizeof(sizes[0]), ROUNDS = 5 };
+    char *text = malloc(ROUNDS * 400000);
+    assert_non_null(text);
+    size_t size = 0, end = 0;
+    for (size_t round = 0; round < ROUNDS; round++)
+        for (size_t i = 0; i < COUNT; i++) {
+            memset(text + size, 'x', sizes[i] + round);
+            size += sizes[i] + round;
+            text[size++] = i == round ? '\0' : '\n';
+        }
+    struct framer *framer = malloc(sizeof(*framer));
+    assert_non_null(framer);
+    framer_init(framer, 1, size);
+    framer_feed(framer, slice_from(text, size));
+    for (size_t round = 0; round < ROUNDS; round++)
+        for (size_t i = 0; i < COUNT; i++) {
+            struct frame frame = framer_next(framer);
+            assert_int_equal(frame.kind, FRAME_LINE);
+            assert_ptr_equal(frame.line.data, text + end);
+            assert_int_equal(frame.line.size, sizes[i] + round);
+            assert_true(!frame.map ||
+                        (frame.line.data >= frame.map->data &&
+                         frame.line.data + frame.line.size <= frame.map->data + frame.map->size));
+            assert_true(frame.map || i == round || frame.line.size >= LINE_MAP_BYTES_MAX);
+            end += frame.size;
+            if (i == round)
+                assert_int_equal(framer_next(framer).kind, FRAME_BLANK);
+            end += i == round;
+        }
+    assert_int_equal(framer_next(framer).kind, FRAME_END);
+    assert_int_equal(end, size);
+    free(framer);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +233,7 @@ int main(void)
         cmocka_unit_test(a_line_at_the_limit_is_whole_and_above_it_costs_only_its_head),
         cmocka_unit_test(the_head_of_a_line_above_the_limit_is_kept),
         cmocka_unit_test(a_line_of_four_gigabytes_keeps_its_position),
+        cmocka_unit_test(lines_longer_than_a_map_have_their_exact_positions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -106,9 +106,9 @@ static struct truth fill(struct folder *folder, int64_t from_s, int64_t to_s)
         int type = rand() % 50 ? rand() % 3 : rand() % TYPES;
         struct event event = event_of_run(RUN_A, (uint64_t)i + 1 + (i >= 10000), time_s);
         event.level = (enum level)(rand() % LEVEL_COUNT);
-        event.value[EVENT_EXCEPTION_TYPE] =
-            (struct value){.data = types[type], .size = (uint32_t)strlen(types[type]), .kind = VALUE_STRING};
-        assert_int_equal(batch_add(batch, &event, SLICE("")), 0);
+        event_set(&event, EVENT_EXCEPTION_TYPE, types[type]);
+        event.value[EVENT_EXCEPTION_TYPE].escaped = false;
+        assert_int_equal(add_event(batch, &event, SLICE("")), 0);
         if (time_s >= from_s && time_s < to_s)
             tally(&truth, &event, type);
     }
@@ -235,7 +235,7 @@ static void what_only_days_remember_is_still_reported(void **state)
         struct event event =
             event_of(LEVEL_ERROR, T0 + 3600 - days_before[i] * WINDOW_DAY, "shop", "Timeout");
         for (int n = 0; n <= i; n++)
-            assert_int_equal(batch_add(batch, &event, SLICE("")), 0);
+            assert_int_equal(add_event(batch, &event, SLICE("")), 0);
         commit(store, batch);
     }
     batch_free(batch);
@@ -313,7 +313,7 @@ static void hostile_texts_reach_no_spreadsheet_browser_or_terminal(void **state)
                                            "evil")};
     for (int i = 0; i < 5; i++) {
         struct event event = event_of(LEVEL_ERROR, T0, "shop", hostile[i]);
-        assert_int_equal(batch_add(batch, &event, SLICE("")), 0);
+        assert_int_equal(add_event(batch, &event, SLICE("")), 0);
     }
     commit(store, batch);
     batch_free(batch);

@@ -7,6 +7,7 @@
 #include "event_maker.h"
 #include "shipper/run.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static void see(struct run_audit *audit, uint64_t from, uint64_t to)
@@ -129,7 +130,67 @@ static void any_division_into_batches_gives_the_same_audit(void **state)
 
 static void add(struct run_table *table, struct event event)
 {
-    assert_int_equal(run_table_add(table, &event, SLICE("shop")), 0);
+    if (!run_table_follow(table, &event))
+        assert_int_equal(run_table_add(table, &event, SLICE("shop")), 0);
+}
+
+/* All there is to know of a run, as text. */
+static void describe(const struct run *run, char text[static 256])
+{
+    const struct run_audit *a = &run->audit;
+    snprintf(text, 256, "%.*s %llu-%llu %llu -%llu +%llu /%llu %lld-%lld %d %d %llu", (int)run->id.size,
+             run->id.data, (unsigned long long)a->first_seq, (unsigned long long)a->last_seq,
+             (unsigned long long)a->records, (unsigned long long)a->missing,
+             (unsigned long long)a->duplicates, (unsigned long long)a->dropped, (long long)a->first_seen_ns,
+             (long long)a->last_seen_ns, a->inexact, (int)a->ended, (unsigned long long)a->closed_seq);
+}
+
+/* Truth: a table that never follows. */
+static void following_is_adding(void **state)
+{
+    (void)state;
+    static const char *const ids[] = {RUN_A,
+                                      RUN_B,
+                                      "short",
+                                      "shorn",
+                                      "019a2b6e-7c1d-7f3a-9a55-3f1c2b7d8e91",
+                                      "019a2b6e-7c1d-7f3a-8a55-3f1c2b7d8e90",
+                                      "a",
+                                      "sixteen bytes it",
+                                      ""};
+    struct run_table followed, added;
+    assert_int_equal(run_table_init(&followed, 3), 0);
+    assert_int_equal(run_table_init(&added, 3), 0);
+    uint64_t seq = 20;
+    int follows = 0;
+    srand(20251019);
+    for (int i = 0; i < 20000; i++) {
+        const char *id = ids[rand() % 16 ? 0 : (size_t)rand() % (sizeof(ids) / sizeof(ids[0]))];
+        int step = rand() % 32;
+        seq += step == 0 ? 3 : step == 1 ? 0 : 1;
+        if (step == 2)
+            seq -= (uint64_t)rand() % 20;
+        if (i == 19000)
+            seq = INT64_MAX - 500; /* and on to where no number is taken any more */
+        struct event event = event_of_run(id, seq, rand() % 50 - 25);
+        if (rand() % 8 == 0)
+            event = mark_of_run(id, seq, rand() % 50, "close");
+        if (!run_table_follow(&followed, &event))
+            assert_int_equal(run_table_add(&followed, &event, SLICE("shop")), 0);
+        else
+            follows++;
+        assert_int_equal(run_table_add(&added, &event, SLICE("shop")), 0);
+    }
+    assert_int_equal(followed.count, added.count);
+    for (uint32_t i = 0; i < added.count; i++) {
+        char text[256], expected[256];
+        describe(&followed.rows[i], text);
+        describe(&added.rows[i], expected);
+        assert_string_equal(text, expected);
+    }
+    assert_true(follows > 1000);
+    run_table_release(&followed);
+    run_table_release(&added);
 }
 
 static void runs_are_audited_each_by_itself(void **state)
@@ -151,6 +212,32 @@ static void runs_are_audited_each_by_itself(void **state)
     assert_int_equal(table.rows[1].audit.first_seq, 2);
     assert_int_equal(table.rows[1].audit.missing, 9);
     run_table_release(&table);
+}
+
+/* An id that differs in one byte from that of the latest run is another, and its record does not follow. */
+static void ids_are_compared_in_full(void **state)
+{
+    (void)state;
+    char id[71] = {0}, other[71];
+    memset(id, 'a', 70);
+    for (size_t size = 70; size > 0; size--) {
+        id[size] = '\0';
+        struct run_table table;
+        assert_int_equal(run_table_init(&table, 3), 0);
+        struct event first = event_of_run(id, 1, 100);
+        assert_false(run_table_follow(&table, &first));
+        assert_int_equal(run_table_add(&table, &first, SLICE("shop")), 0);
+        for (size_t i = 0; i < size; i++) {
+            memcpy(other, id, sizeof(other));
+            other[i] = 'b';
+            struct event event = event_of_run(other, 2, 100);
+            assert_false(run_table_follow(&table, &event));
+        }
+        struct event second = event_of_run(id, 2, 100);
+        assert_true(run_table_follow(&table, &second));
+        assert_int_equal(table.rows[0].audit.records, 2);
+        run_table_release(&table);
+    }
 }
 
 static enum run_end end_after(const char *mark, uint64_t more)
@@ -218,6 +305,8 @@ int main(void)
         cmocka_unit_test(beyond_64_gaps_missing_stays_and_the_run_is_inexact),
         cmocka_unit_test(numbers_at_the_end_of_the_range_do_not_overflow),
         cmocka_unit_test(any_division_into_batches_gives_the_same_audit),
+        cmocka_unit_test(following_is_adding),
+        cmocka_unit_test(ids_are_compared_in_full),
         cmocka_unit_test(runs_are_audited_each_by_itself),
         cmocka_unit_test(marks_tell_how_a_run_ended),
         cmocka_unit_test(drops_are_summed_and_cannot_overflow),

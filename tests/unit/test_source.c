@@ -243,6 +243,8 @@ static void a_reused_inode_is_no_evidence(void **state)
     known.birth_ns = 1; /* born at another time: not even the same file */
     facts.birth_ns = 2;
     assert_int_equal(source_compare(&known, false, &facts), SOURCE_OTHER);
+    facts.device++; /* a reboot gives a device another number, and no file another birth */
+    assert_int_equal(source_compare(&known, false, &facts), SOURCE_OTHER);
 }
 
 static void a_compressed_file_read_to_its_end_is_not_inflated_again(void **state)

@@ -20,7 +20,7 @@
 
 static void add(struct batch *batch, struct event event)
 {
-    assert_int_equal(batch_add(batch, &event, SLICE("")), 0);
+    assert_int_equal(add_event(batch, &event, SLICE("")), 0);
 }
 
 static void each_record_is_counted_once_in_every_resolution(void **state)
@@ -166,7 +166,7 @@ static void a_commit_that_fails_changes_nothing_and_can_be_tried_again(void **st
         snprintf(type, sizeof(type), "Type-%d", i);
         struct event event = event_of_run(RUN_A, (uint64_t)i + 1, T0 + i);
         event_set(&event, EVENT_EXCEPTION_TYPE, type);
-        assert_int_equal(batch_add(batch, &event, SLICE("")), 0);
+        assert_int_equal(add_event(batch, &event, SLICE("")), 0);
     }
     assert_int_equal(sqlite3_exec(store->db, "PRAGMA max_page_count = 40", NULL, NULL, NULL), SQLITE_OK);
     const struct store_position position = {"stats", "source", 4711};
@@ -324,7 +324,7 @@ static int read_batch(struct batch *batch, uint64_t from, uint64_t to)
 {
     for (uint64_t i = from; i < to; i++) {
         struct event event = stream_event(i);
-        if (batch_add(batch, &event, SLICE("")) < 0)
+        if (add_event(batch, &event, SLICE("")) < 0)
             return 1;
         if (i % 100 == 0 && batch_add_reject(batch, "stream", i, REJECT_NOT_JSON, SLICE("x")) < 0)
             return 1;

@@ -670,6 +670,29 @@ static void a_damaged_file_gives_what_can_be_read_and_is_told_once(void **state)
     check_damaged("app.log.1.zst");
 }
 
+static void what_lies_behind_the_damage_is_counted_as_lost(void **state)
+{
+    enum { NOISE = 20000 };
+    char *lines = make_lines("d", 0, 60000), noise[NOISE];
+    struct stat st;
+
+    (void)state;
+    append_zstd("app.log.1", lines, strlen(lines));
+    assert_int_equal(stat("app.log.1", &st), 0);
+    memset(noise, 0xff, sizeof(noise));
+    int fd = open("app.log.1", O_WRONLY);
+    assert_int_equal(pwrite(fd, noise, sizeof(noise), st.st_size / 2), NOISE);
+    close(fd);
+    make_old("app.log.1", 100);
+    write_file("app.log", "");
+    start();
+    turn();
+    turn();
+    /* From the block on in which the noise begins. */
+    assert_in_range(shop.lost_bytes, st.st_size / 2 - NOISE, st.st_size / 2 + NOISE);
+    free(lines);
+}
+
 static int stream_count(void)
 {
     struct source *source = NULL;
@@ -834,6 +857,205 @@ static void equal_heads_are_kept_apart(void **state)
     free(a);
     free(b);
     free(head);
+}
+
+/* Two workers of one program that begin in the same second, and the first one ends. */
+static void a_log_that_begins_like_another_one_and_goes_on_is_read(void **state)
+{
+    char *head = make_lines("head", 0, 4), *want;
+
+    (void)state;
+    write_file("a.log", head);
+    write_file("c.log", "ok\n");
+    start();
+    turn();
+    write_file("b.log", head);
+    write_file("d.log", "ok\n");
+    pass_time(11);
+    turn();
+    append_file("b.log", "only b\n");
+    pass_time(11);
+    turn();
+    restart();
+    turn();
+    assert_true(asprintf(&want, "%sok\nok\n%sonly b\n", head, head) > 0);
+    assert_got(want);
+    assert_int_equal(shop.lost_bytes, 0);
+    free(want);
+    free(head);
+}
+
+/* What begins alike may have been read up to different places. */
+static void two_that_begin_alike_are_told_apart_when_both_have_moved(void **state)
+{
+    char *head = make_lines("head", 0, 40), *a = make_lines("a", 0, 30), *b = make_lines("b", 0, 60), *want;
+
+    (void)state;
+    write_file("a.log", head);
+    append_file("a.log", a);
+    write_file("b.log", head);
+    append_file("b.log", b);
+    start();
+    turn();
+    stop();
+    copy_file("a.log", "c.log");
+    copy_file("b.log", "d.log");
+    unlink("a.log");
+    unlink("b.log");
+    start();
+    turn();
+    append_file("c.log", "more a\n");
+    append_file("d.log", "more b\n");
+    turn();
+    assert_true(asprintf(&want, "%s%s%s%smore a\nmore b\n", head, a, head, b) > 0);
+    assert_got(want);
+    assert_int_equal(shop.lost_bytes, 0);
+    free(want);
+    free(b);
+    free(a);
+    free(head);
+}
+
+static void bytes_that_come_late_to_an_older_generation_go_first(void **state)
+{
+    (void)state;
+    write_file("app.log.1", "1\n");
+    write_file("app.log", "2\n");
+    start();
+    turn();
+    assert_false(source_is_blocked(shop.tail, source_at("app.log"), LANE_STATS));
+    append_file("app.log.1", "late\n");
+    append_file("app.log", "3\n");
+    look();
+    assert_true(source_is_blocked(shop.tail, source_at("app.log"), LANE_STATS));
+    drain();
+    assert_got("1\n2\nlate\n3\n");
+}
+
+static void an_empty_file_that_turns_out_to_be_compressed_is_never_read_as_text(void **state)
+{
+    (void)state;
+    write_file("app.log.1", "");
+    start();
+    look();
+    append_gzip("app.log.1", "1\n2\n", 4);
+    drain();
+    assert_got("");
+    for (int i = 0; i < 4; i++) {
+        pass_time(6);
+        turn();
+    }
+    assert_got("1\n2\n");
+}
+
+static void another_programs_rotated_log_is_no_copy_of_a_truncated_one(void **state)
+{
+    char *head = make_lines("head", 0, 40), *want;
+
+    (void)state;
+    write_file("app.log", head);
+    append_file("app.log", "more\n");
+    start();
+    turn();
+    write_file("other.log.1", head);
+    make_old("other.log.1", 60);
+    write_file("app.log", "new\n");
+    for (int i = 0; i < 4; i++) {
+        pass_time(6);
+        turn();
+    }
+    assert_true(asprintf(&want, "%smore\nnew\n%s", head, head) > 0);
+    assert_got(want);
+    free(want);
+    free(head);
+}
+
+static void a_copy_does_not_take_the_source_from_a_file_that_was_renamed_out_of_sight(void **state)
+{
+    char *lines = make_lines("l", 0, 40), *want;
+
+    (void)state;
+    write_file("app.log", lines);
+    start();
+    turn();
+    copy_file("app.log", "backup.log");
+    rename("app.log", "out-of-sight");
+    append_file("out-of-sight", "late\n");
+    for (int i = 0; i < 4; i++) {
+        pass_time(6);
+        turn();
+    }
+    assert_true(asprintf(&want, "%slate\n", lines) > 0);
+    assert_got(want);
+    free(want);
+    free(lines);
+}
+
+/* mv to another file system copies and deletes; the program has the deleted file open, and may still write.
+ */
+static void what_is_written_to_a_log_after_it_was_moved_to_another_file_system_is_read(void **state)
+{
+    char *lines = make_lines("l", 0, 40), *want;
+
+    (void)state;
+    write_file("app.log", lines);
+    start();
+    turn();
+    int fd = open("app.log", O_WRONLY | O_APPEND);
+    copy_file("app.log", "app.log.1");
+    unlink("app.log");
+    pass_time(1);
+    turn();
+    assert_int_equal(write(fd, "late\n", 5), 5);
+    close(fd);
+    for (int i = 0; i < 8; i++) {
+        pass_time(2);
+        turn();
+    }
+    assert_true(asprintf(&want, "%slate\n", lines) > 0);
+    assert_got(want);
+    free(want);
+    free(lines);
+}
+
+static void bytes_cut_off_behind_what_was_read_are_counted_and_the_source_goes_on(void **state)
+{
+    char *lines = make_lines("l", 0, 40), *want;
+
+    (void)state;
+    write_file("app.log", lines);
+    start();
+    turn();
+    append_file("app.log", "2\n3\n");
+    look();
+    assert_int_equal(truncate("app.log", (off_t)strlen(lines)), 0);
+    turn();
+    append_file("app.log", "4\n");
+    turn();
+    assert_true(asprintf(&want, "%s4\n", lines) > 0);
+    assert_got(want);
+    assert_int_equal(shop.lost_bytes, 4);
+    free(want);
+    free(lines);
+}
+
+static void a_name_that_one_listing_missed_is_not_gone(void **state)
+{
+    (void)state;
+    write_file("app.log", "1\n");
+    start();
+    turn();
+    append_file("app.log", "2\n");
+    look();
+    file_close(source_at("app.log")->file);
+    rename("app.log", "on-its-way");
+    pass_time(11);
+    look();
+    rename("on-its-way", "app.log");
+    pass_time(11);
+    turn();
+    assert_got("1\n2\n");
+    assert_int_equal(shop.lost_bytes, 0);
 }
 
 static void another_device_number_after_a_reboot_changes_nothing(void **state)
@@ -1263,11 +1485,21 @@ int main(void)
         IN_SHOP(a_finished_compressed_file_is_not_inflated_again),
         IN_SHOP(many_compressed_files_share_a_few_streams),
         IN_SHOP(a_damaged_file_gives_what_can_be_read_and_is_told_once),
+        IN_SHOP(what_lies_behind_the_damage_is_counted_as_lost),
         IN_SHOP(a_live_file_behind_a_link_is_followed_and_heard),
         IN_SHOP(a_rotation_where_a_link_leads_is_heard),
         IN_SHOP(a_reused_inode_is_a_new_source),
         IN_SHOP(evidence_reaches_back_over_a_restart),
         IN_SHOP(equal_heads_are_kept_apart),
+        IN_SHOP(a_log_that_begins_like_another_one_and_goes_on_is_read),
+        IN_SHOP(two_that_begin_alike_are_told_apart_when_both_have_moved),
+        IN_SHOP(bytes_that_come_late_to_an_older_generation_go_first),
+        IN_SHOP(an_empty_file_that_turns_out_to_be_compressed_is_never_read_as_text),
+        IN_SHOP(another_programs_rotated_log_is_no_copy_of_a_truncated_one),
+        IN_SHOP(a_copy_does_not_take_the_source_from_a_file_that_was_renamed_out_of_sight),
+        IN_SHOP(what_is_written_to_a_log_after_it_was_moved_to_another_file_system_is_read),
+        IN_SHOP(bytes_cut_off_behind_what_was_read_are_counted_and_the_source_goes_on),
+        IN_SHOP(a_name_that_one_listing_missed_is_not_gone),
         IN_SHOP(another_device_number_after_a_reboot_changes_nothing),
         IN_SHOP(bytes_that_a_power_cut_took_back_are_counted_and_reading_goes_on),
         IN_SHOP(a_log_rotated_into_another_folder_goes_on_there),

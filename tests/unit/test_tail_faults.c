@@ -3,12 +3,14 @@
  * The calls pass through the test, which lets them fail. */
 #include "tail_shop.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <sys/inotify.h>
 
-static int failing;          /* the errno that inotify answers with; 0: it works */
-static const char *bad_file; /* reading a file called so fails with EIO; NULL: none */
+static int failing;            /* the errno that inotify answers with; 0: it works */
+static const char *bad_folder; /* cannot be listed; NULL: all can */
+static const char *bad_file;   /* reading a file called so fails with EIO; NULL: none */
 
 int __real_inotify_add_watch(int fd, const char *path, uint32_t mask);
 int __wrap_inotify_add_watch(int fd, const char *path, uint32_t mask);
@@ -45,8 +47,20 @@ ssize_t __wrap_pread(int fd, void *memory, size_t size, off_t offset)
     return -1;
 }
 
+DIR *__real_opendir(const char *path);
+DIR *__wrap_opendir(const char *path);
+
+DIR *__wrap_opendir(const char *path)
+{
+    if (!bad_folder || strcmp(path, bad_folder) != 0)
+        return __real_opendir(path);
+    errno = EACCES;
+    return NULL;
+}
+
 static int heal(void **state)
 {
+    bad_folder = NULL;
     failing = 0;
     bad_file = NULL;
     return close_shop(state);
@@ -131,6 +145,33 @@ static void after_an_overflow_everything_is_looked_at(void **state)
 }
 
 /* From the beginning, and in the midst of a file. */
+static void what_lies_in_a_folder_that_cannot_be_listed_is_not_gone(void **state)
+{
+    static char pattern[] = "logs/*.log";
+
+    (void)state;
+    shop.input.paths[0] = pattern;
+    assert_int_equal(mkdir("logs", 0755), 0);
+    write_file("logs/app.log", "1\n");
+    start();
+    turn();
+    append_file("logs/app.log", "2\n");
+    pass_time(11);
+    look(); /* it is known to be there, and not read */
+    stop();
+    bad_folder = "logs";
+    start();
+    turn_for(30);
+    assert_int_equal(shop.problems, 1);
+    assert_int_equal(shop.lost_bytes, 0);
+    bad_folder = NULL;
+    turn_for(30);
+    assert_got("1\n2\n");
+    assert_int_equal(shop.lost_bytes, 0);
+    unlink("logs/app.log");
+    assert_int_equal(rmdir("logs"), 0);
+}
+
 static void a_file_on_a_bad_disk_is_told_once_and_stops_no_other(void **state)
 {
     enum exit_code code = EXIT_OK_;
@@ -167,6 +208,7 @@ int main(void)
         WITH_FAULTS(without_watches_the_folders_are_listed_each_second),
         WITH_FAULTS(without_inotify_the_folders_are_listed_each_second),
         WITH_FAULTS(a_file_on_a_bad_disk_is_told_once_and_stops_no_other),
+        WITH_FAULTS(what_lies_in_a_folder_that_cannot_be_listed_is_not_gone),
         WITH_FAULTS(after_an_overflow_everything_is_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,6 +91,28 @@ static void a_folder_that_comes_and_goes_away_is_watched_while_it_is_there(void 
     watch_free(watch);
 }
 
+static void folders_that_are_not_given_any_more_are_not_heard(void **state)
+{
+    struct watch *watch = watch_new();
+
+    (void)state;
+    assert_int_equal(mkdir("stays", 0755), 0);
+    assert_int_equal(mkdir("goes", 0755), 0);
+    for (int turns = 0; turns < 2; turns++) {
+        watch_folder(watch, "stays");
+        assert_int_equal(watch_folder(watch, "goes"), 1);
+        watch_forget_others(watch);
+        watch_folder(watch, "stays");
+        watch_forget_others(watch);
+        listen(watch);
+        write_file("goes/a.log", "x");
+        assert_string_equal(listen(watch), "");
+        write_file("stays/a.log", "x");
+        assert_non_null(strstr(listen(watch), "stays/a.log"));
+    }
+    watch_free(watch);
+}
+
 static void count_overflow(void *context, const struct watch_event *event)
 {
     int *overflows = context;
@@ -139,6 +161,7 @@ int main(void)
         IN_FOLDER(names_and_writes_are_heard_with_their_folder),
         IN_FOLDER(a_deleted_file_that_is_open_is_still_heard),
         IN_FOLDER(a_folder_that_comes_and_goes_away_is_watched_while_it_is_there),
+        IN_FOLDER(folders_that_are_not_given_any_more_are_not_heard),
         IN_FOLDER(an_overflow_is_told),
         cmocka_unit_test(without_inotify_everything_says_no),
     };
