@@ -156,8 +156,10 @@ static inline int add_one(struct batch *batch, const struct event *event, const 
         return r;
     cell->count++;
     tally->counted++;
-    tally->oldest_ns = event->time_ns < tally->oldest_ns ? event->time_ns : tally->oldest_ns;
-    tally->newest_ns = event->time_ns > tally->newest_ns ? event->time_ns : tally->newest_ns;
+    if (event->time_ns < tally->oldest_ns)
+        tally->oldest_ns = event->time_ns;
+    if (event->time_ns > tally->newest_ns)
+        tally->newest_ns = event->time_ns;
     return 0;
 }
 

@@ -98,8 +98,10 @@ static inline bool run_table_follow(struct run_table *table, const struct event 
     struct run_audit *audit = &run->audit;
     audit->last_seq = event->seq;
     audit->records++;
-    audit->first_seen_ns = event->time_ns < audit->first_seen_ns ? event->time_ns : audit->first_seen_ns;
-    audit->last_seen_ns = event->time_ns > audit->last_seen_ns ? event->time_ns : audit->last_seen_ns;
+    if (event->time_ns < audit->first_seen_ns)
+        audit->first_seen_ns = event->time_ns;
+    if (event->time_ns > audit->last_seen_ns)
+        audit->last_seen_ns = event->time_ns;
     return true;
 }
 

@@ -214,6 +214,32 @@ static void runs_are_audited_each_by_itself(void **state)
     run_table_release(&table);
 }
 
+/* An id that differs in one byte from that of the latest run is another, and its record does not follow. */
+static void ids_are_compared_in_full(void **state)
+{
+    (void)state;
+    char id[71] = {0}, other[71];
+    memset(id, 'a', 70);
+    for (size_t size = 70; size > 0; size--) {
+        id[size] = '\0';
+        struct run_table table;
+        assert_int_equal(run_table_init(&table, 3), 0);
+        struct event first = event_of_run(id, 1, 100);
+        assert_false(run_table_follow(&table, &first));
+        assert_int_equal(run_table_add(&table, &first, SLICE("shop")), 0);
+        for (size_t i = 0; i < size; i++) {
+            memcpy(other, id, sizeof(other));
+            other[i] = 'b';
+            struct event event = event_of_run(other, 2, 100);
+            assert_false(run_table_follow(&table, &event));
+        }
+        struct event second = event_of_run(id, 2, 100);
+        assert_true(run_table_follow(&table, &second));
+        assert_int_equal(table.rows[0].audit.records, 2);
+        run_table_release(&table);
+    }
+}
+
 static enum run_end end_after(const char *mark, uint64_t more)
 {
     struct run_table table;
@@ -280,6 +306,7 @@ int main(void)
         cmocka_unit_test(numbers_at_the_end_of_the_range_do_not_overflow),
         cmocka_unit_test(any_division_into_batches_gives_the_same_audit),
         cmocka_unit_test(following_is_adding),
+        cmocka_unit_test(ids_are_compared_in_full),
         cmocka_unit_test(runs_are_audited_each_by_itself),
         cmocka_unit_test(marks_tell_how_a_run_ended),
         cmocka_unit_test(drops_are_summed_and_cannot_overflow),

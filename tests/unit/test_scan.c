@@ -1,7 +1,9 @@
 /*
- * The scanner against an independent parser, slow and recursive, on generated and damaged lines, by every way
- * that this machine has; and by name what a user relies on.
+ * The scanner against an independent parser, slow and recursive, and against json-c, on generated and damaged
+ * lines, by every way that this machine has; and by name what a user relies on.
  */
+#include "tests/support/json_c.h"
+
 #include "shipper/frame.h"
 #include "shipper/scan_private.h"
 
@@ -542,6 +544,8 @@ static void scan_by_every_way(struct scanner *scanner, struct slice text, char p
             &scanner->shapes); /* by the grammar, and then as a line of a shape that is known */
         for (int round = 0; round < 2; round++)
             assert_same(held.line, expected, &model, scan_line(scanner, held.line, &event), &event);
+        if (expected == 0 && !event.bad_utf8)
+            assert_json_c_agrees(held.line, &event, key_names);
     }
     free(held.memory);
 }
