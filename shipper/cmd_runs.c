@@ -119,7 +119,7 @@ static int print_run(void *context, const struct store_run_row *row)
     return 0;
 }
 
-static void print_sums(const struct store_run_sums *sums, uint64_t shown)
+static void print_sums(const struct store_run_sums *sums, const struct store_loss *loss, uint64_t shown)
 {
     const struct report report = {.runs = *sums};
     if (sums->runs)
@@ -128,6 +128,11 @@ static void print_sums(const struct store_run_sums *sums, uint64_t shown)
     if (shown < sums->runs)
         printf("; the latest %" PRIu64 " are shown", shown);
     putchar('\n');
+    if (loss->bytes == 0)
+        return;
+    fputs("Not read: ", stdout);
+    report_loss_text(loss, stdout);
+    putchar('\n');
 }
 
 static int answer(const struct runs_arguments *arguments, struct problem *ret_problem)
@@ -135,9 +140,12 @@ static int answer(const struct runs_arguments *arguments, struct problem *ret_pr
     _cleanup_(report_closep) struct store_reader *reader = NULL;
     struct printing printing = {.format = arguments->format};
     struct store_run_sums sums;
+    struct store_loss loss;
     int r = report_open(arguments->database_file, arguments->config_file, ret_problem, &reader);
     if (r == 0)
         r = store_read_run_sums(reader, INT64_MIN, INT64_MAX, arguments->service, ret_problem, &sums);
+    if (r == 0)
+        r = store_read_loss(reader, ret_problem, &loss);
     if (r < 0)
         return r;
     if (arguments->format == FORMAT_JSON)
@@ -150,7 +158,7 @@ static int answer(const struct runs_arguments *arguments, struct problem *ret_pr
     if (arguments->format == FORMAT_JSON)
         puts("]");
     if (arguments->format == FORMAT_TABLE)
-        print_sums(&sums, printing.count);
+        print_sums(&sums, &loss, printing.count);
     return report_flush(ret_problem);
 }
 

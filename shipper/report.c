@@ -200,7 +200,7 @@ static int read_all(struct report *report, struct store_reader *reader, struct p
     if (r == 0)
         r = store_read_run_sums(reader, report->from_s * second_ns, report->to_s * second_ns,
                                 report->request.service, ret_problem, &report->runs);
-    return r == 0 ? store_read_rejects(reader, ret_problem, report->rejects) : r;
+    return r;
 }
 
 int report_make(struct store_reader *reader, const struct report_request *request,
@@ -217,8 +217,10 @@ int report_make(struct store_reader *reader, const struct report_request *reques
         r = read_all(report, reader, ret_problem);
         keep_top(report);
     }
-    if (r == 0 && report->is_empty)
+    if (r == 0)
         r = store_read_rejects(reader, ret_problem, report->rejects);
+    if (r == 0)
+        r = store_read_loss(reader, ret_problem, &report->loss);
     if (r < 0) {
         report_free(report);
         return r;

@@ -49,6 +49,7 @@ struct report {
     uint64_t bucket[REPORT_BUCKETS]; /* of the total */
     struct store_run_sums runs;
     uint64_t rejects[REJECT_COUNT];
+    struct store_loss loss;
 };
 
 /* Level L and above; UNKNOWN, which may be anything, only when all are asked for. */

@@ -99,7 +99,8 @@ static void print_accounting(const struct report *report, FILE *out)
     for (int i = 0; i < REJECT_COUNT; i++)
         fprintf(out, "%s\"%s\":%" PRIu64, i ? "," : "", reject_reason_name((enum reject_reason)i),
                 report->rejects[i]);
-    fputc('}', out);
+    fprintf(out, "},\"lost\":{\"bytes\":%" PRIu64 ",\"files\":%" PRIu64 "}", report->loss.bytes,
+            report->loss.files);
 }
 
 void report_print_json(const struct report *report, FILE *out)

@@ -57,6 +57,8 @@ void report_print_markdown(const struct report *report, FILE *out)
     }
     fputs("- Rejected: ", out);
     report_rejects_text(report, out);
+    fputs("\n- Lost: ", out);
+    report_loss_text(&report->loss, out);
     fputc('\n', out);
 }
 
@@ -128,5 +130,7 @@ void report_print_html(const struct report *report, FILE *out)
     }
     fputs("<p>Rejected: ", out);
     report_rejects_text(report, out);
+    fputs("</p>\n<p>Lost: ", out);
+    report_loss_text(&report->loss, out);
     fputs("</p>\n</body>\n</html>\n", out);
 }

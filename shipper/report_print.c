@@ -127,3 +127,15 @@ void report_rejects_text(const struct report *report, FILE *out)
         separator = ", ";
     }
 }
+
+void report_loss_text(const struct store_loss *loss, FILE *out)
+{
+    text_number(loss->bytes, out);
+    fputs(loss->bytes == 1 ? " byte" : " bytes", out);
+    if (loss->files == 0)
+        return;
+    fputs(" of ", out);
+    text_number(loss->files, out);
+    fputs(loss->files == 1 ? " file" : " files", out);
+    fputs(", truncated, damaged or deleted before all had read them", out);
+}

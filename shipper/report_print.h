@@ -29,5 +29,6 @@ void report_window_time(int64_t start_s, int resolution_s, FILE *out);
  * and HTML. */
 void report_runs_text(const struct report *report, FILE *out);
 void report_rejects_text(const struct report *report, FILE *out);
+void report_loss_text(const struct store_loss *loss, FILE *out);
 
 #endif

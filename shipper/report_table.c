@@ -166,5 +166,7 @@ void report_print_table(const struct report *report, bool colour, FILE *out)
     }
     fputs("Rejected  ", out);
     report_rejects_text(report, out);
+    fputs("\nLost      ", out);
+    report_loss_text(&report->loss, out);
     fputc('\n', out);
 }

@@ -395,3 +395,18 @@ int store_read_rejects(struct store_reader *reader, struct problem *ret_problem,
         memcpy(ret_count, count, sizeof(count));
     return r;
 }
+
+int store_read_loss(struct store_reader *reader, struct problem *ret_problem, struct store_loss *ret_loss)
+{
+    _cleanup_statement_ sqlite3_stmt *statement = NULL;
+    int r =
+        prepare(reader->db, "SELECT coalesce(sum(lost_bytes), 0), count(*) FROM source WHERE lost_bytes > 0",
+                ret_problem, &statement);
+    if (r == 0)
+        r = store_next(statement, ret_problem);
+    if (r < 0)
+        return r;
+    *ret_loss = (struct store_loss){(uint64_t)sqlite3_column_int64(statement, 0),
+                                    (uint64_t)sqlite3_column_int64(statement, 1)};
+    return 0;
+}

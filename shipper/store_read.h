@@ -94,4 +94,10 @@ int store_read_run_sums(struct store_reader *reader, int64_t from_ns, int64_t to
 int store_read_rejects(struct store_reader *reader, struct problem *ret_problem,
                        uint64_t ret_count[static REJECT_COUNT]);
 
+/* What could not be read of files, since the database was made, and of how many files. */
+struct store_loss {
+    uint64_t bytes, files;
+};
+int store_read_loss(struct store_reader *reader, struct problem *ret_problem, struct store_loss *ret_loss);
+
 #endif

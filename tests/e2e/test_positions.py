@@ -220,3 +220,23 @@ def test_a_state_folder_that_others_may_write_is_refused(shipper, tmp_path):
     done = shipper.once(tmp_path / "app.log")
     assert done.code == 77 and "DB_004" in done.err
     assert not shipper.database.path.exists()
+
+
+def test_a_file_that_only_the_statistics_have_read_is_kept_for_a_slow_output(shipper, tmp_path):
+    older, log = tmp_path / "app.log.1.gz", tmp_path / "app.log"
+    records = b"".join(record_of(500) for _ in range(50_000))  # more than a pipe holds
+    older.write_bytes(gzip.compress(records, 1))
+    log.write_bytes(record_of(400))
+    config = config_for(shipper, log)
+    ends = os.pipe()
+    with os.fdopen(ends[0], "rb") as reader:
+        with os.fdopen(ends[1], "wb") as writer, shipper.start("-c", config, stdout=writer) as child:
+            writer.close()
+            wait_until(lambda: shipper.database.path.exists() and shipper.database.source_totals()["records"] == 50_001,
+                       what="all records counted")
+            time.sleep(1.5)  # time enough to let go of what the statistics are through with
+            got = b""
+            while len(got) < len(records) + log.stat().st_size:
+                got += reader.read1(1 << 20)
+            assert got == records + log.read_bytes()
+            assert child.terminate() == 0, shipper.words()

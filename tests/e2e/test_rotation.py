@@ -1,5 +1,6 @@
 """The real logrotate rotates a log while a program writes it and shipper reads it: nothing is lost, nothing comes twice."""
 
+import json
 import time
 from contextlib import nullcontext
 
@@ -57,3 +58,22 @@ def test_six_rotations_while_program_and_shipper_run_lose_nothing_and_count_noth
 
 def test_rotations_in_every_style_under_load_with_kills_lose_nothing_and_count_nothing_twice(shipper, tmp_path):
     print(Campaign(shipper, tmp_path, seed=5).run(rotations=60, kills=12))
+
+
+def test_what_a_truncation_took_unread_is_told_by_runs_and_report(shipper, tmp_path):
+    story = Story(640, kinds=())
+    log = tmp_path / "app.log"
+    read, unread = (b"".join(story.record() for _ in range(20)) for _ in range(2))
+    log.write_bytes(read)
+    config = shipper.write_config([{"paths": [str(log)]}], [])
+    assert shipper.once("-c", config).code == 0
+    log.write_bytes(read[:len(read) // 2].rpartition(b"\n")[0] + b"\n")  # a power cut took the second half
+
+    assert shipper.once("-c", config).code == 0
+
+    lost = len(read) - log.stat().st_size
+    words = f"{lost:,} bytes of 1 file, truncated".encode()
+    assert words in shipper.run("runs", "-c", config).out
+    for form in ("table", "md", "html"):
+        assert words in shipper.run("report", "-c", config, "--format", form).out
+    assert json.loads(shipper.run("report", "-c", config, "--format", "json").out)["lost"] == {"bytes": lost, "files": 1}
