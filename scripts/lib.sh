@@ -38,8 +38,11 @@ quietly() {
     return "$status"
 }
 
+# A package may be there for another architecture beside this machine's own: each has a line.
 is_installed() {
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+    local architecture=${1#*:}
+    [ "$architecture" != "$1" ] || architecture=$(dpkg --print-architecture)
+    dpkg-query -W -f '${Architecture} ${db:Status-Status}\n' "$1" 2>/dev/null | grep -qxE "(all|$architecture) installed"
 }
 
 # nginx starts a service when it is installed. Nobody asked for a web server on port 80, so services stay down
