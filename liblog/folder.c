@@ -111,6 +111,12 @@ int folder_find(struct folder *folder, const char *log_path, const char *ring_di
     return access(folder->path, R_OK | X_OK) ? -errno : 0;
 }
 
+bool folder_is_there(const char *log_path, const char *ring_dir)
+{
+    struct folder folder;
+    return folder_name(&folder, log_path, ring_dir) || access(folder.path, F_OK) == 0 || errno != ENOENT;
+}
+
 int folder_open(struct folder *folder, const char *log_path, const char *ring_dir, bool create)
 {
     int error = folder_begin(folder, log_path, ring_dir);

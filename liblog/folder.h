@@ -32,6 +32,9 @@ int folder_open(struct folder *folder, const char *log_path, const char *ring_di
 
 /* The same to look only, for who may not write there: without the lock. -ENOENT when there is none. */
 int folder_find(struct folder *folder, const char *log_path, const char *ring_dir);
+
+/* False when the log has no such folder, for certain. One system call. */
+bool folder_is_there(const char *log_path, const char *ring_dir);
 void folder_close(struct folder *folder);
 
 /* The path of a file in it; `suffix` is ".ring" or ".new". */

@@ -605,8 +605,7 @@ static void *recover_thread(void *argument)
 /* Most logs that somebody asks about have no rings, and asking is to cost no thread then. */
 static bool has_no_rings(const struct job *job)
 {
-    struct folder folder;
-    return folder_find(&folder, job->log_path, job->options.ring_dir) == -ENOENT;
+    return !folder_is_there(job->log_path, job->options.ring_dir);
 }
 
 int ll_recover_sized(const char *log_path, const ll_recover_options *options, size_t options_size,

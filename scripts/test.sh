@@ -121,9 +121,8 @@ check "Documentation: its code compiles and runs" .venv/bin/python scripts/check
 check "gcc, AddressSanitizer and UndefinedBehaviorSanitizer" build asan
 suite unit-asan unit_tests asan
 
-# Debian's librdkafka and SQLite know nothing of ThreadSanitizer, which then reports what is right, so the library stands
-# alone; and it does not follow a fork among threads, so the tests that it can judge are those labelled `tsan`.
-check "gcc, ThreadSanitizer, the library" build tsan -DLIBLOG_BUILD_SHIPPER=OFF -DLIBLOG_BUILD_EXAMPLES=OFF
+# It does not follow a fork among threads, so the tests that it can judge are those labelled `tsan`.
+check "gcc, ThreadSanitizer" build tsan -DLIBLOG_BUILD_EXAMPLES=OFF
 suite unit-tsan unit_tests tsan -L tsan
 
 # At full speed, as users have it; and once more under the sanitizers, where input is hostile.

@@ -97,6 +97,8 @@ struct config {
     int output_count;
     int64_t retention_ns[4]; /* of windows of 10 s, 1 min, 1 h, 1 d */
     uint64_t series_max;
+    uint64_t deleted_bytes_max; /* of deleted files that are held open for outputs, in all */
+    int64_t deleted_ns_max;     /* how long each is held */
     struct config_secrets secrets;
 };
 

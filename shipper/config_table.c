@@ -304,6 +304,27 @@ static const struct setting stats_settings[] = {
 
 static const struct section stats_section = {.settings = stats_settings, .count = COUNT(stats_settings)};
 
+static const struct setting deleted_settings[] = {
+    {.name = "max_bytes",
+     .type = SETTING_SIZE,
+     .offset = IN_CONFIG(deleted_bytes_max),
+     .initial = "10GiB",
+     .minimum = 1024,
+     .maximum = 1ULL << 50,
+     .help =
+         "At most so much space on disks is held in all; beyond it the file that was deleted first goes."},
+    {.name = "max_time",
+     .type = SETTING_DURATION,
+     .offset = IN_CONFIG(deleted_ns_max),
+     .initial = "24h",
+     .minimum = 1000000000,
+     .maximum = 3650 * DAY_NS,
+     .help = "At most so long a file is held."},
+};
+
+static const struct section deleted_section = {.settings = deleted_settings,
+                                               .count = COUNT(deleted_settings)};
+
 static const struct setting top_settings[] = {
     {.name = "environment",
      .type = SETTING_TEXT,
@@ -334,6 +355,11 @@ static const struct setting top_settings[] = {
      .section = &output_section,
      .help = "Where records go. Without outputs, there are only the statistics."},
     {.name = "stats", .type = SETTING_SECTION, .section = &stats_section, .help = "The error statistics."},
+    {.name = "deleted",
+     .type = SETTING_SECTION,
+     .section = &deleted_section,
+     .help =
+         "Deleted files that an output has not read yet are held open. What is let go is counted as lost."},
 };
 
 const struct section config_section = {.settings = top_settings, .count = COUNT(top_settings)};

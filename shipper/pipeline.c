@@ -101,6 +101,8 @@ static int open_tail(struct pipeline *pipeline, struct problem *ret_problem)
         .known = known,
         .known_count = known_count,
         .lane_count = pipeline->lane_count,
+        .hold_ns_max = pipeline->config->deleted_ns_max,
+        .hold_bytes_max = pipeline->config->deleted_bytes_max,
     };
     result = tail_new(&options, ret_problem, &pipeline->tail);
     source_records_free(known, known_count);

@@ -9,7 +9,9 @@
 
 #include <string.h>
 
-#define RECOVER_EVERY_NS (30 * NS_PER_S)
+/* Each log is asked for with a system call at least, so the more there are the more rarely. */
+#define RECOVER_EVERY_NS    (30 * NS_PER_S)
+#define RECOVER_PER_FILE_NS (6 * NS_PER_MS)
 
 /* The tail looks at the same files next and tells what it cannot read. */
 static void leave_to_tail(void *context, const struct problem *problem, const char *path)
@@ -102,7 +104,8 @@ void pipeline_recover(struct pipeline *pipeline)
     bool is_first = pipeline->recovery.due_ns == 0;
     if (now_ns < pipeline->recovery.due_ns)
         return;
-    pipeline->recovery.due_ns = now_ns + RECOVER_EVERY_NS;
+    pipeline->recovery.due_ns =
+        now_ns + RECOVER_EVERY_NS + RECOVER_PER_FILE_NS * tail_matched(pipeline->tail);
     if (is_first)
         recover_found(pipeline);
     else

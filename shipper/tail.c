@@ -49,14 +49,20 @@ static void take_news(void *context, const struct watch_event *event)
 static void check_strays(struct tail *tail)
 {
     bool all_watched = true;
+    size_t kept = 0;
 
     if (tail->now_ns < tail->next_strays_ns)
         return;
     for (size_t i = 0; i < tail->stray_count; i++) {
-        all_watched &= tail->strays[i]->watch_id >= 0;
-        if (tail->strays[i]->file.fd >= 0)
-            tail_check_file(tail, tail->strays[i]);
+        struct tracked *stray = tail->strays[i];
+        if (stray->dropped || stray->file.lost)
+            continue;
+        tail->strays[kept++] = stray;
+        all_watched &= stray->watch_id >= 0;
+        if (stray->file.fd >= 0)
+            tail_check_file(tail, stray);
     }
+    tail->stray_count = kept;
     tail->next_strays_ns = tail->now_ns + (all_watched ? STRAYS_WATCHED_NS : STRAYS_UNWATCHED_NS);
     tail_limit_held(tail);
 }

@@ -69,15 +69,12 @@ struct tail_options {
     const struct source_record *known; /* from the store; copied */
     int known_count;
     int lane_count; /* how many lanes a source has; 0: the statistics alone */
-    /* How long, and of which size in all, deleted files are kept open for those who have not read them; 0:
-     * the default. */
+    /* How long, and of which size in all, deleted files are kept open for those who have not read them; 0: no
+     * such limit. */
     int64_t hold_ns_max;
     uint64_t hold_bytes_max;
     int gone_kept_max; /* of how many sources that are gone the evidence is kept; 0: SOURCE_GONE_KEPT_MAX */
 };
-
-#define TAIL_HOLD_NS_MAX    INT64_C(86400000000000) /* 24 h */
-#define TAIL_HOLD_BYTES_MAX (UINT64_C(10) << 30)
 
 /* 0, or a negative error. */
 int tail_new(const struct tail_options *options, struct problem *ret_problem, struct tail **ret_tail);

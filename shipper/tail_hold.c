@@ -34,8 +34,8 @@ static struct held survey(struct tail *tail)
 /* Which limit is crossed, in words; NULL when none is. */
 static const char *crossed_limit(const struct tail *tail, const struct held *held)
 {
-    int64_t ns_max = tail->options.hold_ns_max ? tail->options.hold_ns_max : TAIL_HOLD_NS_MAX;
-    uint64_t bytes_max = tail->options.hold_bytes_max ? tail->options.hold_bytes_max : TAIL_HOLD_BYTES_MAX;
+    int64_t ns_max = tail->options.hold_ns_max ? tail->options.hold_ns_max : INT64_MAX;
+    uint64_t bytes_max = tail->options.hold_bytes_max ? tail->options.hold_bytes_max : UINT64_MAX;
 
     if (!held->oldest)
         return NULL;

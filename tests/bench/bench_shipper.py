@@ -7,9 +7,11 @@ seconds of the processor (which other programs on the machine disturb less): onl
 how long each stage took, and the peak of memory over files of two sizes.
 
     bench_shipper.py [--size MIB] [--pairs N] [--core N] [--folder DIR] [--long-line GIB] [--quick] SHIPPER
+    bench_shipper.py --backlog GIB [--core N] [--folder DIR] SHIPPER
 
---long-line reads a file that is one line of so many GiB, and prints the peak. --quick is a smoke run of a few seconds;
-its figures mean little.
+--long-line reads a file that is one line of so many GiB, and prints the peak. --backlog does nothing but read so many GiB
+that hours and hours of many runs have left, and prints the peak of memory over a tenth of them and over all. --quick is a
+smoke run of a few seconds; its figures mean little.
 """
 
 import argparse
@@ -23,7 +25,7 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 LEVELS = ("INFO", "INFO", "DEBUG", "INFO", "WARNING", "INFO", "ERROR", "INFO")
@@ -207,8 +209,32 @@ def bench_memory(arguments, folder, state):
         print(f"memory: peak {took.rss_mib:.1f} MiB over one line of {arguments.long_line} GiB", flush=True)
 
 
+def write_backlog(path, piece, size):
+    """Each piece has an hour and a run of its own, so nothing that is kept by time or by run stays the same."""
+    hour, run = re.search(rb'"timestamp":"(.{13})', piece)[1], re.search(rb'"run_id":"([^"]*)', piece)[1]
+    count = max(1, size // len(piece))
+    with open(path, "wb") as out:
+        for number in range(count):
+            stamp = datetime.now(timezone.utc) - timedelta(hours=count - number)
+            out.write(piece.replace(hour, stamp.strftime("%Y-%m-%dT%H").encode())
+                      .replace(run, run[:-6] + f"{number:06x}".encode()))
+
+
+def bench_backlog(arguments, folder):
+    piece, backlog, state = folder / "piece.log", folder / "backlog.log", folder / "state"
+    write_records(piece, 8 << 20)
+    for gib in (arguments.backlog / 10, arguments.backlog):
+        write_backlog(backlog, piece.read_bytes(), int(gib * (1 << 30)))
+        size = backlog.stat().st_size
+        took = shipper_once(arguments.binary, backlog, state, arguments.core, "--timings")
+        print(f"backlog of {size / 2**30:.1f} GiB: peak {took.rss_mib:.1f} MiB, read in {took.seconds:.1f} s", flush=True)
+
+
 def bench(arguments, folder):
     arguments.binary = str(arguments.shipper.resolve())
+    if arguments.backlog:
+        bench_backlog(arguments, folder)
+        return
     plain, state = folder / "bench.log", folder / "state"
     count, errors = write_records(plain, arguments.size << 20)
     size = plain.stat().st_size
@@ -225,6 +251,7 @@ def main():
     parser.add_argument("--core", type=int, default=min(os.sched_getaffinity(0)))
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--long-line", type=int, default=0, metavar="GIB")
+    parser.add_argument("--backlog", type=int, default=0, metavar="GIB")
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
     if arguments.quick:

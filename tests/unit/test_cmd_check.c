@@ -226,7 +226,7 @@ static void an_invalid_configuration_is_told_on_stderr_and_in_json(void **state)
         expected, sizeof expected,
         "shipper: CFG_003: %s:2: no: there is no such key; known here: environment, instance, state_dir, "
         "inputs, "
-        "outputs, stats\n"
+        "outputs, stats, deleted\n"
         "shipper: CFG_004: %s:3: stats.max_series: found \"x\"; a whole number from 1 to 10000000 would do\n",
         file, file);
     assert_string_equal(answer.err, expected);

@@ -100,6 +100,8 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_string_equal(config->state_dir, "/var/lib/shipper");
     assert_string_equal(config->database_file, "/var/lib/shipper/shipper.db");
     assert_int_equal(config->series_max, 10000);
+    assert_true(config->deleted_bytes_max == UINT64_C(10) << 30);
+    assert_int_equal(config->deleted_ns_max, 86400000000000);
     const int64_t day_ns = 86400000000000;
     const int64_t days[] = {2, 14, 400, 3650};
     for (int i = 0; i < 4; i++)
@@ -154,7 +156,8 @@ static void every_setting_arrives_where_it_belongs(void **state)
                    "    timestamp: read\n"
                    "    in_flight: 100\n"
                    "    properties: { linger.ms: 5, compression.type: lz4 }\n"
-                   "stats: { max_series: 7, retention: { 1m: 36h } }\n");
+                   "stats: { max_series: 7, retention: { 1m: 36h } }\n"
+                   "deleted: { max_bytes: 3GiB, max_time: 90m }\n");
     const struct config_input *input = &config->inputs[0];
     assert_string_equal(config->environment, "staging");
     assert_string_equal(config->instance, "pod-7");
@@ -186,6 +189,8 @@ static void every_setting_arrives_where_it_belongs(void **state)
     assert_string_equal(lake->property[0].value, "5");
     assert_int_equal(config->series_max, 7);
     assert_int_equal(config->retention_ns[1], 36 * 3600000000000);
+    assert_true(config->deleted_bytes_max == UINT64_C(3) << 30);
+    assert_int_equal(config->deleted_ns_max, 90 * 60000000000);
     assert_int_equal(config->retention_ns[0], 2 * 86400000000000);
     config_free(config);
 }
@@ -249,6 +254,12 @@ static void an_impossible_value_is_named_with_what_would_do(void **state)
     assert_refused("inputs:\n  - paths: a\n    start_at: begining\n", ERR_CFG_004,
                    "%F:3: inputs[0].start_at: found \"begining\"; beginning or end would do; did you mean "
                    "\"beginning\"?");
+    assert_refused(INPUT "deleted: { max_bytes: 100 }\n", ERR_CFG_004,
+                   "%F:2: deleted.max_bytes: found \"100\"; a size such as 64KiB or 1MiB, from 1KiB to "
+                   "1048576GiB would do");
+    assert_refused(INPUT "deleted: { max_time: 0s }\n", ERR_CFG_004,
+                   "%F:2: deleted.max_time: found \"0s\"; a span of time such as 10m, 2h or 30d, from 1s to "
+                   "3650d would do");
     assert_refused(INPUT "stats: { max_series: 0 }\n", ERR_CFG_004,
                    "%F:2: stats.max_series: found \"0\"; a whole number from 1 to 10000000 would do");
     assert_refused(INPUT "stats: { retention: { 1h: 5 } }\n", ERR_CFG_004,
@@ -493,10 +504,12 @@ static void the_environment_wins_over_the_file(void **state)
     setenv("SHIPPER_STATE_DIR", "/from/env", 1);
     setenv("SHIPPER_STATS_MAX_SERIES", "42", 1);
     setenv("SHIPPER_STATS_RETENTION_10S", "1h", 1);
+    setenv("SHIPPER_DELETED_MAX_BYTES", "1MiB", 1);
     struct config *config = load_valid("state_dir: /from/file\nstats: { max_series: 7 }\n" INPUT);
     assert_string_equal(config->state_dir, "/from/env");
     assert_int_equal(config->series_max, 42);
     assert_int_equal(config->retention_ns[0], 3600000000000);
+    assert_int_equal(config->deleted_bytes_max, 1 << 20);
     config_free(config);
     setenv("SHIPPER_STATS_MAX_SERIES", "many", 1);
     assert_refused(INPUT, ERR_CFG_004,
@@ -504,6 +517,7 @@ static void the_environment_wins_over_the_file(void **state)
     unsetenv("SHIPPER_STATE_DIR");
     unsetenv("SHIPPER_STATS_MAX_SERIES");
     unsetenv("SHIPPER_STATS_RETENTION_10S");
+    unsetenv("SHIPPER_DELETED_MAX_BYTES");
 }
 
 static void without_a_file_paths_go_to_stdout_and_the_database_is_here(void **state)
@@ -584,7 +598,8 @@ static void the_printed_configuration_means_the_same(void **state)
         "  - { name: out, type: stdout, levels: ERROR }\n"
         "  - { name: k, type: kafka, brokers: 'a:1', topic: { from: level, map: { error: e }, default: d },\n"
         "      properties: { a.b: 'c d', e.f: \"g\\nh\" } }\n"
-        "stats: { retention: { 10s: 90m } }\n");
+        "stats: { retention: { 10s: 90m } }\n"
+        "deleted: { max_bytes: 5MiB }\n");
     assert_string_equal(config->instance, "a \"b\" ${c} ü \\");
     _cleanup_free_ char *first = print(config);
     struct config *again = load_valid(first);
@@ -595,6 +610,8 @@ static void the_printed_configuration_means_the_same(void **state)
     assert_int_equal(again->inputs[0].scan.level_rule_count, 3);
     assert_int_equal(again->outputs[0].levels, 1U << LEVEL_ERROR);
     assert_int_equal(again->retention_ns[0], 5400000000000);
+    assert_int_equal(again->deleted_bytes_max, 5 << 20);
+    assert_int_equal(again->deleted_ns_max, 86400000000000);
     for (int i = 0; i < 5; i++)
         assert_string_equal(again->inputs[0].paths[i], config->inputs[0].paths[i]);
     config_free(config);

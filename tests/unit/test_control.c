@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -81,7 +82,7 @@ struct asking {
     size_t answer_size;
     int result;
     struct problem problem;
-    volatile bool done;
+    atomic_bool done;
 };
 
 static void *ask(void *argument)

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -503,10 +504,14 @@ static void test_an_output_that_is_away_holds_up_no_other_and_gets_its_records_l
 
 /* ---- following ---- */
 
+static int stop_fd;
+
 static void on_stop(int signal_number)
 {
+    uint64_t one = 1;
     (void)signal_number;
     stop = 1;
+    (void)!write(stop_fd, &one, sizeof(one));
 }
 
 static pid_t start_follower(struct bench *bench, int fd)
@@ -516,6 +521,7 @@ static pid_t start_follower(struct bench *bench, int fd)
     if (pid != 0)
         return pid;
     struct sigaction action = {.sa_handler = on_stop};
+    bench->options.stop_fd = stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGSEGV, SIG_DFL); /* a child must not come back into the test's runner */
     signal(SIGABRT, SIG_DFL);
@@ -578,6 +584,45 @@ static void test_following_forwards_what_is_written_over_a_rotation_and_a_stop_i
     assert_arrives(ends[0], expected); /* and nothing before it */
     assert_int_equal(stop_follower(pid), 0);
     assert_int_equal(counted(bench), 50);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void fill_pipe(int fd)
+{
+    static const char bytes[4096];
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    while (write(fd, bytes, sizeof(bytes)) > 0)
+        continue;
+    assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+}
+
+static void wait_until(const struct bench *bench, const char *sql, int64_t wanted)
+{
+    for (int i = 0; i < 400 && (access(bench->database, F_OK) != 0 || query(bench, sql) != wanted); i++)
+        poll(NULL, 0, 25);
+    assert_int_equal(query(bench, sql), wanted);
+}
+
+/* The output takes nothing, so only what is held can still be forwarded. */
+static void test_deleted_files_are_held_up_to_the_size_that_is_configured(void **state)
+{
+    struct bench *bench = *state;
+    char live[PATH_SIZE];
+    int ends[2];
+    path_of(bench, "app.log", live);
+    bench->config.deleted_bytes_max = 1 << 20;
+    assert_int_equal(pipe(ends), 0);
+    fill_pipe(ends[1]);
+    append_records(bench, "app.log", 1, 20001, NULL); /* some 3 MB */
+    pid_t pid = start_follower(bench, ends[1]);
+    wait_until(bench, "SELECT coalesce(sum(records), 0) FROM source", 20000);
+    assert_int_equal(query(bench, "SELECT sum(lost_bytes) FROM source"), 0);
+    assert_int_equal(unlink(live), 0);
+    append_records(bench, "app.log", 20001, 20002,
+                   NULL); /* what was lost goes to the database with the next commit */
+    wait_until(bench, "SELECT sum(lost_bytes) > 1048576 FROM source", 1);
+    assert_int_equal(stop_follower(pid), 0);
     close(ends[0]);
     close(ends[1]);
 }
@@ -665,6 +710,7 @@ int main(void)
         PIPELINE_TEST(test_an_output_that_is_away_holds_up_no_other_and_gets_its_records_later),
         PIPELINE_TEST(test_following_forwards_what_is_written_over_a_rotation_and_a_stop_is_clean),
         PIPELINE_TEST(test_what_a_dead_program_had_in_its_rings_is_finished_and_read),
+        PIPELINE_TEST(test_deleted_files_are_held_up_to_the_size_that_is_configured),
         PIPELINE_TEST(test_kills_at_any_moment_change_no_count_and_lose_no_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
