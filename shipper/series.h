@@ -139,11 +139,14 @@ static inline struct series *series_table_recall(const struct series_table *tabl
     struct series *series = recall->series;
     if (recall->look != look || !series || series->key.level != event->level)
         return NULL;
-    /* A size agrees, and the value is absent or a string without escapes. */
+    /* The sizes agree, and what stands there is itself the text: absent, a string without escapes, a number
+     * or `true`. */
+    const uint64_t verbatim = (uint64_t)(VALUE_STRING | VALUE_NUMBER) << 32;
+    static_assert(VALUE_ABSENT == 0 && (VALUE_STRING | VALUE_NUMBER) == VALUE_TRUE, "kinds by their bits");
     uint64_t differs = 0;
     for (int i = 0; i < SERIES_TEXT_COUNT; i++)
         differs |= value_nature(series_text_of(event, service, i)) ^ series->key.text[i].size;
-    if (differs & ~VALUE_NATURE_STRING)
+    if (differs & ~verbatim)
         return NULL;
     differs = 0;
     for (int i = 0; i < SERIES_TEXT_COUNT; i++) {

@@ -88,6 +88,36 @@ static void escaped_and_plain_spelling_are_one_series(void **state)
     batch_free(batch);
 }
 
+/* Each spelling twice, since the second time it is known by its look. */
+static void a_code_is_counted_by_its_text_whatever_its_kind(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum value_kind kind;
+        bool counts; /* as the code 500 */
+    } codes[] = {{"500", VALUE_STRING, true}, {"500", VALUE_NUMBER, true},   {"501", VALUE_NUMBER, false},
+                 {"null", VALUE_NULL, false}, {"null", VALUE_STRING, false}, {"true", VALUE_TRUE, false},
+                 {"", VALUE_STRING, false},   {"500", VALUE_NUMBER, true}};
+    struct batch *batch = batch_made(100);
+    uint64_t expected = 0, without = 0;
+    for (size_t i = 0; i < 2 * sizeof(codes) / sizeof(codes[0]); i++) {
+        struct event event = event_of(LEVEL_ERROR, 1000, "shop", "HTTP");
+        event_set(&event, EVENT_EXCEPTION_CODE, codes[i / 2].text);
+        event.value[EVENT_EXCEPTION_CODE].kind = (uint16_t)codes[i / 2].kind;
+        assert_int_equal(add_event(batch, &event, SLICE("")), 0);
+        expected += codes[i / 2].counts;
+        without += codes[i / 2].kind == VALUE_NULL || !*codes[i / 2].text;
+    }
+    for (uint32_t i = 0; i < batch->now.windows.count; i++) {
+        const struct window_cell *cell = &batch->now.windows.cells[i];
+        struct slice code = series_at(&batch->series, cell->series)->key.text[SERIES_CODE];
+        assert_int_equal(cell->count, slice_is(code, "500") ? expected : code.size == 0 ? without : 2);
+    }
+    assert_int_equal(batch->series.count, 5);
+    batch_free(batch);
+}
+
 static struct slice made(const char *text, bool clean, char memory[static COLUMN_TEXT_BYTES_MAX])
 {
     struct event event = {0};
@@ -188,6 +218,7 @@ int main(void)
         cmocka_unit_test(a_record_without_service_gets_that_of_its_input),
         cmocka_unit_test(marks_are_audited_but_only_crashes_are_counted),
         cmocka_unit_test(escaped_and_plain_spelling_are_one_series),
+        cmocka_unit_test(a_code_is_counted_by_its_text_whatever_its_kind),
         cmocka_unit_test(long_texts_are_cut_at_a_character_with_a_hash),
         cmocka_unit_test(what_is_no_character_becomes_the_replacement),
         cmocka_unit_test(rejects_are_counted_and_the_latest_lines_kept),

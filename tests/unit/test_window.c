@@ -165,14 +165,16 @@ static void a_series_is_recalled_by_all_of_its_key_and_nothing_else(void **state
             assert_null(recalled(&table, event_with(text, size)));
             text[i] ^= 1;
         }
-        other = event;
+        other = event = event_with(text, size);
         other.value[EVENT_ENDPOINT].size = (uint32_t)size - 1;
         assert_null(recalled(&table, other));
         other.value[EVENT_ENDPOINT] = (struct value){0};
         assert_null(recalled(&table, other));
         other = event;
-        other.value[EVENT_ENDPOINT].kind = VALUE_NUMBER;
-        assert_null(recalled(&table, other));
+        for (int kind = VALUE_NUMBER; kind <= VALUE_ARRAY; kind++) {
+            other.value[EVENT_ENDPOINT].kind = (uint16_t)kind;
+            assert_ptr_equal(recalled(&table, other), kind <= VALUE_TRUE ? series : NULL);
+        }
         other = event;
         other.value[EVENT_ENDPOINT].escaped = true;
         assert_null(recalled(&table, other));
