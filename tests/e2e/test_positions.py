@@ -4,6 +4,7 @@ one shipper at a time."""
 import gzip
 import json
 import os
+import select
 import socket
 import stat
 import time
@@ -237,6 +238,10 @@ def test_a_file_that_only_the_statistics_have_read_is_kept_for_a_slow_output(shi
             time.sleep(1.5)  # time enough to let go of what the statistics are through with
             got = b""
             while len(got) < len(records) + log.stat().st_size:
-                got += reader.read1(1 << 20)
-            assert got == records + log.read_bytes()
+                assert select.select([reader], [], [], 20)[0], f"nothing comes behind {len(got)} bytes"
+                piece = os.read(reader.fileno(), 1 << 20)
+                assert piece, f"shipper ended behind {len(got)} bytes: {shipper.words()}"
+                got += piece
+            came_as_written = got == records + log.read_bytes()  # megabytes: to show a difference takes hours
+            assert came_as_written
             assert child.terminate() == 0, shipper.words()
