@@ -48,10 +48,18 @@ bool agenda_rests(const struct source *source)
 
 /* ---- waiting ---- */
 
-void agenda_hold(struct agenda *agenda, struct source *source, uint32_t lanes)
+static void note_due(struct agenda *agenda, struct source *source, int64_t due_ns)
+{
+    source->due_ns = due_ns;
+    if (due_ns < agenda->timed_due_ns)
+        agenda->timed_due_ns = due_ns;
+}
+
+void agenda_hold(struct agenda *agenda, struct source *source, uint32_t lanes, int64_t due_ns)
 {
     link_put_last(&agenda->held, &source->turn);
     agenda->held_lanes |= lanes;
+    note_due(agenda, source, due_ns);
 }
 
 void agenda_lanes_are_ready(struct agenda *agenda, uint32_t lanes)
@@ -65,9 +73,19 @@ void agenda_lanes_are_ready(struct agenda *agenda, uint32_t lanes)
 void agenda_wait_until(struct agenda *agenda, struct source *source, int64_t due_ns)
 {
     link_put_last(&agenda->timed, &source->turn);
-    source->due_ns = due_ns;
-    if (due_ns < agenda->timed_due_ns)
-        agenda->timed_due_ns = due_ns;
+    note_due(agenda, source, due_ns);
+}
+
+static void wake_due(struct agenda *agenda, struct link *ring, int64_t now_ns)
+{
+    for (struct link *link = ring->next, *next; link != ring; link = next) {
+        struct source *source = by_turn(link);
+        next = link->next;
+        if (source->due_ns <= now_ns)
+            agenda_wake(agenda, source);
+        else
+            note_due(agenda, source, source->due_ns);
+    }
 }
 
 void agenda_time_is(struct agenda *agenda, int64_t now_ns)
@@ -75,14 +93,8 @@ void agenda_time_is(struct agenda *agenda, int64_t now_ns)
     if (now_ns < agenda->timed_due_ns)
         return;
     agenda->timed_due_ns = INT64_MAX;
-    for (struct link *link = agenda->timed.next, *next; link != &agenda->timed; link = next) {
-        struct source *source = by_turn(link);
-        next = link->next;
-        if (source->due_ns <= now_ns)
-            agenda_wake(agenda, source);
-        else if (source->due_ns < agenda->timed_due_ns)
-            agenda->timed_due_ns = source->due_ns;
-    }
+    wake_due(agenda, &agenda->timed, now_ns);
+    wake_due(agenda, &agenda->held, now_ns);
 }
 
 /* ---- what the database does not hold ---- */

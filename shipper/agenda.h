@@ -24,7 +24,7 @@ struct agenda {
     struct link awake, turn, held, timed; /* by source.turn */
     struct link unsettled;                /* by source.unsettled */
     uint32_t held_lanes;                  /* bits: whom the held ones wait for */
-    int64_t timed_due_ns;                 /* when the first of the timed ones is due */
+    int64_t timed_due_ns;                 /* when the first that waits for a time is due */
     int unsettled_count;
 };
 
@@ -42,13 +42,13 @@ struct source *agenda_next(struct agenda *agenda);
 /* Whether it waits for nothing but news. */
 bool agenda_rests(const struct source *source);
 
-/* It waits until one of these lanes (bits) is ready, or news. */
-void agenda_hold(struct agenda *agenda, struct source *source, uint32_t lanes);
+/* It waits until one of these lanes (bits) is ready, until `due_ns` (INT64_MAX: never), or for news. */
+void agenda_hold(struct agenda *agenda, struct source *source, uint32_t lanes, int64_t due_ns);
 
 /* Wakes the held ones, if one of the lanes that they wait for is among these. */
 void agenda_lanes_are_ready(struct agenda *agenda, uint32_t lanes);
 
-/* It waits until then, or news. */
+/* It waits until then, or for news. */
 void agenda_wait_until(struct agenda *agenda, struct source *source, int64_t due_ns);
 
 /* Wakes those whose time has come. */

@@ -270,7 +270,7 @@ static int64_t rest_ns(struct pipeline *pipeline)
     const struct committer *committer = &pipeline->committer;
     const struct agenda *agenda = &pipeline->agenda;
     int64_t now_ns = pipeline_mono_ns(), rest = tail_due_ns(pipeline->tail);
-    if (!ring_is_empty(&agenda->awake) || (pipeline->may_drop && !committer->under_way))
+    if (!ring_is_empty(&agenda->awake) || pipeline_can_drop(pipeline))
         return 0;
     rest = earlier(rest, agenda->timed_due_ns - now_ns);
     if (committer->due_ns && !committer->under_way)
@@ -308,6 +308,7 @@ static void wait_for_something(struct pipeline *pipeline)
 static void give_up(struct pipeline *pipeline, int lane, enum exit_code code)
 {
     pipeline->lane[lane].given_up = true;
+    agenda_lanes_are_ready(&pipeline->agenda, 1u << lane); /* nobody waits for it any more */
     if (pipeline->end_code == EXIT_OK_ || code == EXIT_IO)
         pipeline->end_code = code;
 }

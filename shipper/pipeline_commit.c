@@ -245,11 +245,16 @@ static void drop(struct pipeline *pipeline, struct source *source)
     tail_drop(pipeline->tail, source);
 }
 
+bool pipeline_can_drop(const struct pipeline *pipeline)
+{
+    return pipeline->may_drop && !pipeline->committer.under_way && !store_commit_failed(pipeline->store);
+}
+
 void pipeline_drop_finished(struct pipeline *pipeline)
 {
     int dropped = 0;
-    if (!pipeline->may_drop || pipeline->committer.under_way || store_commit_failed(pipeline->store))
-        return; /* a commit still speaks of them */
+    if (!pipeline_can_drop(pipeline))
+        return;
     struct source *next = agenda_next_unsettled(&pipeline->agenda, NULL);
     while (next && dropped < DROPS_MAX) {
         struct source *source = next;

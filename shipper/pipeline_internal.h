@@ -177,7 +177,10 @@ int pipeline_commit(struct pipeline *pipeline, bool now);
 
 void committer_release(struct committer *committer);
 
-/* Lets go of sources that are read, acknowledged and committed, a few at a time. */
+/* Whether there may be some to let go of, and no commit speaks of them. */
+bool pipeline_can_drop(const struct pipeline *pipeline);
+
+/* Lets go of sources that are read, acknowledged and committed, some at a time. */
 void pipeline_drop_finished(struct pipeline *pipeline);
 
 #endif

@@ -52,9 +52,10 @@ static uint32_t lanes_in_wait(struct pipeline *pipeline, const struct source *so
 void pipeline_let_wait(struct pipeline *pipeline, struct source *source, uint32_t served, int64_t due_ns)
 {
     uint32_t lanes = lanes_in_wait(pipeline, source, served);
+    bool waits = due_ns > pipeline_mono_ns();
     if (lanes)
-        agenda_hold(&pipeline->agenda, source, lanes);
-    else if (due_ns > pipeline_mono_ns())
+        agenda_hold(&pipeline->agenda, source, lanes, waits ? due_ns : INT64_MAX);
+    else if (waits)
         agenda_wait_until(&pipeline->agenda, source, due_ns);
 }
 

@@ -74,13 +74,13 @@ static void who_had_no_turn_when_it_was_ended_has_it_first_next_time(void **stat
 static void who_is_held_waits_for_one_of_its_lanes_or_for_news(void **state)
 {
     (void)state;
-    agenda_hold(&agenda, &sources[0], 1u << 1);
-    agenda_hold(&agenda, &sources[1], 1u << 2 | 1u << 3);
+    agenda_hold(&agenda, &sources[0], 1u << 1, INT64_MAX);
+    agenda_hold(&agenda, &sources[1], 1u << 2 | 1u << 3, INT64_MAX);
     agenda_lanes_are_ready(&agenda, 1u << 0 | 1u << 4);
     assert_turn((int[]){-1});
     agenda_wake(&agenda, &sources[1]); /* its file changed */
     assert_turn((int[]){1, -1});
-    agenda_hold(&agenda, &sources[1], 1u << 2);
+    agenda_hold(&agenda, &sources[1], 1u << 2, INT64_MAX);
     agenda_lanes_are_ready(&agenda, 1u << 2); /* the others are asked, too: it costs less than to know */
     assert_turn((int[]){0, 1, -1});
     agenda_lanes_are_ready(&agenda, UINT32_MAX);
@@ -104,6 +104,22 @@ static void who_waits_for_a_time_has_its_turn_then_and_not_before(void **state)
     agenda_time_is(&agenda, 300);
     assert_turn((int[]){-1});
     assert_true(agenda.timed_due_ns == INT64_MAX);
+}
+
+/* One lane is away for hours, and an event of several lines is over for another. */
+static void who_is_held_may_wait_for_a_time_as_well(void **state)
+{
+    (void)state;
+    agenda_hold(&agenda, &sources[0], 1u << 1, 100);
+    agenda_hold(&agenda, &sources[1], 1u << 1, INT64_MAX);
+    assert_int_equal(agenda.timed_due_ns, 100);
+    agenda_time_is(&agenda, 100);
+    assert_turn((int[]){0, -1});
+    agenda_hold(&agenda, &sources[0], 1u << 1, 300);
+    agenda_lanes_are_ready(&agenda, 1u << 1);
+    assert_turn((int[]){1, 0, -1});
+    agenda_time_is(&agenda, 300);
+    assert_turn((int[]){-1});
 }
 
 static void assert_unsettled(int wanted)
@@ -136,7 +152,7 @@ static void who_is_forgotten_is_in_no_list(void **state)
     for (int i = 0; i < 4; i++)
         agenda_unsettle(&agenda, &sources[i]);
     agenda_wake(&agenda, &sources[0]);
-    agenda_hold(&agenda, &sources[1], 1);
+    agenda_hold(&agenda, &sources[1], 1, INT64_MAX);
     agenda_wait_until(&agenda, &sources[2], 1);
     agenda_wake(&agenda, &sources[3]);
     for (int i = 0; i < 3; i++)
@@ -156,6 +172,7 @@ int main(void)
         FROM_NOTHING(who_is_woken_during_a_turn_has_the_next_one),
         FROM_NOTHING(who_had_no_turn_when_it_was_ended_has_it_first_next_time),
         FROM_NOTHING(who_is_held_waits_for_one_of_its_lanes_or_for_news),
+        FROM_NOTHING(who_is_held_may_wait_for_a_time_as_well),
         FROM_NOTHING(who_waits_for_a_time_has_its_turn_then_and_not_before),
         FROM_NOTHING(what_is_not_settled_is_listed_once_until_it_is),
         FROM_NOTHING(who_is_forgotten_is_in_no_list),

@@ -627,6 +627,26 @@ static void test_deleted_files_are_held_up_to_the_size_that_is_configured(void *
     close(ends[1]);
 }
 
+/* Nothing is written any more, and the output takes nothing: only the time that has passed ends the event. */
+static void test_the_last_event_of_several_lines_is_counted_while_an_output_is_stuck(void **state)
+{
+    struct bench *bench = *state;
+    int ends[2];
+    strcpy(bench->config.inputs[0].scan.format, "plain");
+    bench->config.inputs[0].multiline =
+        (struct config_multiline){"^[0-9]", 2 * SECOND_NS, .lines_max = 1000, .bytes_max = 1 << 18};
+    append_text(bench, "app.log", "1 first\n");
+    assert_int_equal(run(bench), EXIT_OK_);
+    assert_int_equal(pipe(ends), 0);
+    fill_pipe(ends[1]);
+    append_text(bench, "app.log", "2 second\n goes on\n3 third\n goes on\n");
+    pid_t pid = start_follower(bench, ends[1]);
+    wait_until(bench, "SELECT sum(records) FROM source", 3);
+    assert_int_equal(stop_follower(pid), 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void test_kills_at_any_moment_change_no_count_and_lose_no_record(void **state)
 {
     enum { KILLS = 8, RECORDS = 20000 };
@@ -711,6 +731,7 @@ int main(void)
         PIPELINE_TEST(test_following_forwards_what_is_written_over_a_rotation_and_a_stop_is_clean),
         PIPELINE_TEST(test_what_a_dead_program_had_in_its_rings_is_finished_and_read),
         PIPELINE_TEST(test_deleted_files_are_held_up_to_the_size_that_is_configured),
+        PIPELINE_TEST(test_the_last_event_of_several_lines_is_counted_while_an_output_is_stuck),
         PIPELINE_TEST(test_kills_at_any_moment_change_no_count_and_lose_no_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
