@@ -60,16 +60,16 @@ def test_rotations_in_every_style_under_load_with_kills_lose_nothing_and_count_n
     print(Campaign(shipper, tmp_path, seed=5).run(rotations=60, kills=12))
 
 
-def test_what_a_truncation_took_unread_is_told_by_runs_and_report(shipper, tmp_path):
+def test_what_a_power_cut_took_back_is_told_by_runs_and_report_and_what_comes_then_is_forwarded(shipper, tmp_path):
     story = Story(640, kinds=())
     log = tmp_path / "app.log"
-    read, unread = (b"".join(story.record() for _ in range(20)) for _ in range(2))
+    read, more = (b"".join(story.record() for _ in range(count)) for count in (20, 3))
     log.write_bytes(read)
-    config = shipper.write_config([{"paths": [str(log)]}], [])
-    assert shipper.once("-c", config).code == 0
+    config = shipper.write_config([{"paths": [str(log)]}], [{"name": "out", "type": "stdout", "start_at": "beginning"}])
+    assert shipper.once("-c", config).out == read
     log.write_bytes(read[:len(read) // 2].rpartition(b"\n")[0] + b"\n")  # a power cut took the second half
 
-    assert shipper.once("-c", config).code == 0
+    assert shipper.once("-c", config).expect(0).out == b""
 
     lost = len(read) - log.stat().st_size
     words = f"{lost:,} bytes of 1 file, truncated".encode()
@@ -77,3 +77,6 @@ def test_what_a_truncation_took_unread_is_told_by_runs_and_report(shipper, tmp_p
     for form in ("table", "md", "html"):
         assert words in shipper.run("report", "-c", config, "--format", form).out
     assert json.loads(shipper.run("report", "-c", config, "--format", "json").out)["lost"] == {"bytes": lost, "files": 1}
+    with open(log, "ab") as file:
+        file.write(more)
+    assert shipper.once("-c", config).out == more

@@ -160,6 +160,13 @@ static void what_lies_in_a_folder_that_cannot_be_listed_is_not_gone(void **state
     look(); /* it is known to be there, and not read */
     stop();
     bad_folder = "logs";
+    shop.once = true;
+    start();
+    turn();
+    assert_int_equal(shop.lost_bytes, 0);
+    stop();
+    shop.problems = 0;
+    shop.once = false;
     start();
     turn_for(30);
     assert_int_equal(shop.problems, 1);
